@@ -1,0 +1,1 @@
+"""Telemetry derived from spans. Knows nothing of the service."""
