@@ -1,7 +1,8 @@
 """What can go wrong, as one tree of exceptions.
 
 Every class has a `code`: the stable name callers match on. The message says what is wrong and the way
-out; it never repeats spoken text. `service/api/errors.py` maps the tree to HTTP.
+out. It is logged, so it never repeats what the caller sent; `detail` goes to the caller alone and may.
+`service/api/errors.py` maps the tree to HTTP.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ class ServiceError(Exception):
 
     Args:
         message: what is wrong and what to do, in a sentence or two, safe to log.
-        detail: facts a program can use (limits, what is available); plain JSON values, safe to log.
+        detail: facts a program can use (limits, what is available); plain JSON values, never logged.
         retry_after: seconds after which trying again makes sense, if it does.
     """
 
@@ -73,13 +74,23 @@ class UnsupportedFormat(ServiceError):
 
     def __init__(self, name: str, available: Sequence[str]) -> None:
         super().__init__(
-            f"Audio format {name[:40]!r} is not supported; available: {', '.join(available)}",
-            detail={"available": list(available)},
+            f"Audio format not supported; available: {', '.join(available)}",
+            detail={"format": name[:40], "available": list(available)},
         )
 
 
 class UnsupportedSampleRate(InvalidRequest):
     code = "unsupported_sample_rate"
+
+
+class NotAcceptable(InvalidRequest):
+    """The answer can't have the form that the caller accepts."""
+
+    code = "not_acceptable"
+
+
+class BodyTooLarge(ServiceError):
+    code = "body_too_large"
 
 
 class InvalidAudio(ServiceError):
@@ -93,8 +104,8 @@ class UnknownModel(ServiceError):
 
     def __init__(self, name: str, available: Sequence[str]) -> None:
         super().__init__(
-            f"Model {name[:80]!r} does not exist; available: {', '.join(available) or 'none'}",
-            detail={"available": list(available)},
+            f"No such model; available: {', '.join(available) or 'none'}",
+            detail={"model": name[:80], "available": list(available)},
         )
 
 
@@ -103,8 +114,8 @@ class UnknownVoice(ServiceError):
 
     def __init__(self, name: str, model: str, available: Sequence[str]) -> None:
         super().__init__(
-            f"Voice {name[:80]!r} does not exist in model {model!r}; available: {', '.join(available) or 'none'}",
-            detail={"model": model, "available": list(available)},
+            f"No such voice in model {model}; available: {', '.join(available) or 'none'}",
+            detail={"voice": name[:80], "model": model, "available": list(available)},
         )
 
 

@@ -1,0 +1,133 @@
+"""Who runs when: a bounded number of requests in the house, fewer on the engines, turn by turn."""
+
+import asyncio
+import contextvars
+from collections.abc import AsyncGenerator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from service.engines.base import Cancellation
+from service.errors import Draining, Overloaded
+from telemetry import metrics
+from telemetry.clock import BusySpan
+
+Item = TypeVar("Item")
+
+_END: Final = object()
+
+RETRY_AFTER_SECONDS: Final = 1
+
+
+class Scheduler:
+    """Runs blocking generators in worker threads, one step a turn, turns first come first served.
+
+    A turn is held only while a step is made, never while its result is being delivered, so a slow reader
+    holds up nobody. One step is made ahead of the reader and no more.
+
+    Args:
+        concurrency: steps that run at once.
+        max_requests: requests that may be in the house; more are refused.
+    """
+
+    def __init__(self, concurrency: int, max_requests: int) -> None:
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="speech")
+        self._turns = asyncio.Semaphore(concurrency)
+        self._max_requests = max_requests
+        self._requests = 0
+        self._retiring: set[asyncio.Task[None]] = set()
+        self.draining = False
+
+    @property
+    def full(self) -> bool:
+        return self._requests >= self._max_requests
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Be one of the requests in the house.
+
+        Raises:
+            Overloaded: there are too many.
+            Draining: the service is shutting down.
+        """
+        if self.draining:
+            metrics.REJECTED.labels("draining").inc()
+            raise Draining("The service is shutting down, try another one", retry_after=RETRY_AFTER_SECONDS)
+        if self.full:
+            metrics.REJECTED.labels("overloaded").inc()
+            raise Overloaded("Too many requests are waiting, try again", retry_after=RETRY_AFTER_SECONDS)
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
+
+    async def run(
+        self, work: Generator[Item, None, None], waiting: BusySpan, cancellation: Cancellation
+    ) -> AsyncGenerator[Item, None]:
+        """Drive `work` in worker threads.
+
+        Args:
+            work: makes one item a step; closed at the end, in any case.
+            waiting: the queue's span, entered while a step waits for its turn.
+            cancellation: cancelled when the reader goes away, so that a step under way stops.
+        """
+        steps = _Steps(self, work, waiting)
+        ahead = asyncio.ensure_future(steps.make())
+        try:
+            while (item := await ahead) is not _END:
+                ahead = asyncio.ensure_future(steps.make())
+                yield item  # type: ignore[misc]  # _END, the only other value, ends the loop
+        finally:
+            cancellation.cancel()
+            ahead.cancel()
+            retiring = asyncio.ensure_future(steps.retire(ahead))
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
+
+    async def close(self) -> None:
+        """Wait for what is still running, then let the threads go."""
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+        self._threads.shutdown(wait=False)
+
+
+class _Steps:
+    """The steps of one generator."""
+
+    def __init__(self, scheduler: Scheduler, work: Generator[Item, None, None], waiting: BusySpan) -> None:
+        self._scheduler = scheduler
+        self._work = work
+        self._waiting = waiting
+        self._context = contextvars.copy_context()
+        self._running: asyncio.Future[object] | None = None
+
+    async def make(self) -> object:
+        scheduler = self._scheduler
+        metrics.QUEUE_DEPTH.inc()
+        try:
+            with self._waiting:
+                await scheduler._turns.acquire()
+        finally:
+            metrics.QUEUE_DEPTH.dec()
+        metrics.QUEUE_RUNNING.inc()
+        loop = asyncio.get_running_loop()
+        self._running = loop.run_in_executor(scheduler._threads, self._context.run, self._step)
+        self._running.add_done_callback(self._give_back)
+        # Shielded: a thread can't be stopped, and its turn is not over before it is.
+        return await asyncio.shield(self._running)
+
+    def _step(self) -> object:
+        return next(self._work, _END)
+
+    def _give_back(self, step: "asyncio.Future[object]") -> None:
+        metrics.QUEUE_RUNNING.dec()
+        self._scheduler._turns.release()
+        if not step.cancelled():
+            step.exception()  # retrieved here, since the reader may have left
+
+    async def retire(self, ahead: "asyncio.Future[object]") -> None:
+        await asyncio.wait([ahead])
+        if self._running is not None and not self._running.done():
+            await asyncio.wait([self._running])
+        self._work.close()

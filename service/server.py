@@ -1,0 +1,70 @@
+"""Serving: the application under uvicorn, from start to the last flush."""
+
+import logging
+import socket
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from rich.console import Console
+
+from service.app import create_app, telemetry_settings
+from service.config import Settings
+from telemetry.logs import event
+from telemetry.setup import Telemetry
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS: Final = 30
+"""How long running requests may go on after SIGTERM."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's, which says where it listens, and exits with 0 after SIGTERM instead of dying of it."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        app = self.config.app
+        service = getattr(getattr(app, "state", None), "service", None)
+        if service is not None:
+            service.scheduler.draining = True
+        # A second signal means it: do not wait for running requests.
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            _announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def _announce(address: str) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"\n  Chatterbox Extended listens on [bold]{address}[/]\n  Docs:  {address}/docs")
+    console.print(
+        f"  Speak: curl {address}/api/v1/tts -H 'Content-Type: application/json' "
+        """-d '{"text": "Hello world!"}' -o hello.wav\n"""
+    )
+
+
+def run(settings: Settings) -> int:
+    """Serve until a signal comes; returns the exit status."""
+    telemetry = Telemetry(telemetry_settings(settings))
+    try:
+        event(logger, logging.INFO, "Starting Chatterbox TTS Extended Plus API")
+        server = Server(
+            uvicorn.Config(
+                create_app(settings, telemetry),
+                host=settings.server.host,
+                port=settings.server.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        server.run()
+        event(logger, logging.INFO, "Shutting down application")
+        return 0 if server.started else 1
+    finally:
+        telemetry.shutdown()

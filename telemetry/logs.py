@@ -1,0 +1,224 @@
+"""Logs: one JSON object a line, written by a thread of its own so that nobody waits for a disk."""
+
+import json
+import logging
+import os
+import queue
+import sys
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler, TimedRotatingFileHandler
+from pathlib import Path
+from typing import Final, TextIO
+
+from opentelemetry import trace
+
+from telemetry import metrics
+from telemetry.redact import Redactor
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+FILE_MODE: Final = 0o640
+OWN_LOGGERS: Final = frozenset({"service", "telemetry", "uvicorn"})
+LIBRARY_LEVEL: Final = logging.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Where logs go. An empty path is console only; rotation is "size" or "daily"."""
+
+    level: str = "INFO"
+    file_path: str = ""
+    file_max_size_mb: float = 10
+    file_backup_count: int = 5
+    rotation: str = "size"
+    console: bool = True
+    queue_size: int = 10_000
+
+
+def event(
+    logger: logging.Logger,
+    level: int,
+    message: str,
+    *,
+    operation: str | None = None,
+    data: Mapping[str, object] | None = None,
+    fields: Mapping[str, object] | None = None,
+    span: trace.SpanContext | None = None,
+    request_id: str | None = None,
+    error: BaseException | None = None,
+) -> None:
+    """Log one event.
+
+    Args:
+        operation: the operation's name in logs, such as `tts_generation`.
+        data: facts of the operation; stands under `data`.
+        fields: facts that stand at the top of the line.
+        span: the span it belongs to, where that is not the current one.
+        request_id: likewise.
+        error: an exception to describe.
+    """
+    if logger.isEnabledFor(level):
+        extra = {
+            "operation": operation,
+            "data": data,
+            "fields": fields,
+            "span_context": span,
+            "request_id": request_id,
+        }
+        logger.log(level, message, extra=extra, exc_info=error, stacklevel=2)
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON with the monitoring guide's field names, compact enough for `grep`."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(
+            log_fields(record, self._redactor), ensure_ascii=False, separators=(",", ":"), default=str
+        )
+
+
+def log_fields(record: logging.LogRecord, redactor: Redactor) -> dict[str, object]:
+    """The fields of one line, in the order they are written."""
+    line: dict[str, object] = {
+        "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+        "level": record.levelname,
+        "logger": record.name,
+        "message": record.getMessage(),
+        "module": record.module,
+        "function": record.funcName,
+        "line": record.lineno,
+    }
+    for name in ("request_id", "operation"):
+        value = getattr(record, name, None)
+        if value is not None:
+            line[name] = value
+    span: trace.SpanContext | None = getattr(record, "span_context", None)
+    if span is not None and span.is_valid:
+        line["trace_id"] = trace.format_trace_id(span.trace_id)
+        line["span_id"] = trace.format_span_id(span.span_id)
+        line["trace_flags"] = f"{span.trace_flags:02x}"
+    line.update(getattr(record, "fields", None) or {})
+    data = getattr(record, "data", None)
+    if data:
+        line["data"] = data
+    if record.exc_info and record.exc_info[0] is not None:
+        line["exception"] = redactor.exception(*record.exc_info)
+    return line
+
+
+class ContextQueueHandler(QueueHandler):
+    """Puts records on a bounded queue with what only the caller's thread knows: its request and span."""
+
+    def __init__(self, records: "queue.Queue[logging.LogRecord]", redactor: Redactor) -> None:
+        super().__init__(records)
+        self._redactor = redactor
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        own = record.name.partition(".")[0] in OWN_LOGGERS
+        # A library's arguments can hold spoken text; its template cannot.
+        record.msg = record.getMessage() if own or self._redactor.capture_content else str(record.msg)
+        record.args = None
+        if getattr(record, "request_id", None) is None:
+            record.request_id = REQUEST_ID.get()
+        if getattr(record, "span_context", None) is None:
+            record.span_context = trace.get_current_span().get_span_context()
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            self.queue.put_nowait(record)
+        except queue.Full:
+            metrics.DROPPED.labels("logs", "queue_full").inc()
+        else:
+            metrics.LOG_RECORDS.labels(record.levelname).inc()
+
+
+def _relevant(record: logging.LogRecord) -> bool:
+    return record.levelno >= LIBRARY_LEVEL or record.name.partition(".")[0] in OWN_LOGGERS
+
+
+class _PrivateFile:
+    """A log file that others cannot read, whose failures are counted and never break a request."""
+
+    baseFilename: str  # noqa: N815  # the standard library's name
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE)
+        os.fchmod(descriptor, FILE_MODE)
+        return os.fdopen(descriptor, "a", encoding="utf-8")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the standard library's name
+        metrics.DROPPED.labels("logs", "write_failed").inc()
+
+
+class SizeRotatedFile(_PrivateFile, RotatingFileHandler):
+    pass
+
+
+class DailyRotatedFile(_PrivateFile, TimedRotatingFileHandler):
+    pass
+
+
+class ConsoleHandler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the standard library's name
+        metrics.DROPPED.labels("logs", "write_failed").inc()
+
+
+def _file_handler(settings: LogSettings) -> logging.Handler:
+    path = Path(settings.file_path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if settings.rotation == "daily":
+        return DailyRotatedFile(path, when="midnight", utc=True, backupCount=settings.file_backup_count)
+    size = int(settings.file_max_size_mb * 1024 * 1024)
+    return SizeRotatedFile(path, maxBytes=size, backupCount=settings.file_backup_count)
+
+
+class LogPipeline:
+    """The handlers, their queue and their thread. `stop()` writes what is queued and closes everything."""
+
+    def __init__(
+        self, settings: LogSettings, redactor: Redactor, extra_handlers: Sequence[logging.Handler] = ()
+    ) -> None:
+        handlers: list[logging.Handler] = list(extra_handlers)
+        problem: OSError | None = None
+        if settings.file_path:
+            try:
+                handlers.append(_file_handler(settings))
+            except OSError as error:
+                problem = error
+        if settings.console or problem is not None:
+            handlers.append(ConsoleHandler(sys.stdout))
+        formatter = JsonFormatter(redactor)
+        for handler in handlers:
+            handler.setFormatter(formatter)
+        self._handlers = handlers
+        records: queue.Queue[logging.LogRecord] = queue.Queue(settings.queue_size)
+        self._entry = ContextQueueHandler(records, redactor)
+        self._entry.addFilter(_relevant)
+        self._listener = QueueListener(records, *handlers)
+        self._listener.start()
+        root = logging.getLogger()
+        root.addHandler(self._entry)
+        root.setLevel(settings.level)
+        logging.captureWarnings(True)
+        if problem is not None:
+            event(
+                logging.getLogger(__name__),
+                logging.WARNING,
+                f"Log file cannot be written, logging to the console only: {problem.strerror}",
+                fields={"log_file_path": settings.file_path},
+            )
+
+    def stop(self) -> None:
+        logging.getLogger().removeHandler(self._entry)
+        self._listener.stop()
+        for handler in self._handlers:
+            handler.close()
