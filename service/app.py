@@ -19,7 +19,7 @@ from service.engines.registry import ModelRegistry
 from service.scheduling.scheduler import Scheduler
 from service.speech import text
 from service.speech.file import limits_of
-from service.speech.synthesis import LoudnessBook
+from service.speech.loudness import LoudnessBook
 from telemetry import spans
 from telemetry.export import ExportSettings
 from telemetry.http import Scope, TelemetryMiddleware

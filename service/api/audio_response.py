@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
@@ -52,9 +52,7 @@ class SpeechResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         cancellation = Cancellation()
-        async with AsyncExitStack() as stack:
-            stack.enter_context(self._scheduler.admit())
-            stack.enter_context(self._model.lease())
+        with self._scheduler.admit(), self._model.lease():
             operation = self._synthesis.start()
             started = False
 
@@ -64,22 +62,30 @@ class SpeechResponse(Response):
                 await send(message)
 
             try:
-                chunks = await stack.enter_async_context(
-                    aclosing(
-                        self._scheduler.run(
-                            self._synthesis.chunks(operation, cancellation),
-                            operation.stage(Stage.QUEUE),
-                            cancellation,
-                        )
-                    )
-                )
                 deliver = self._stream if self._synthesis.request.streamed else self._whole
-                await _unless_disconnected(receive, deliver(scope, chunks, operation, watched_send))
+                async with aclosing(self._chunks(operation, cancellation)) as chunks:
+                    await _unless_disconnected(receive, deliver(scope, chunks, operation, watched_send))
             except BaseException as error:
                 _note_failure(scope, operation, error, started)
                 if isinstance(error, Cancelled):
                     return
                 raise
+
+    async def _chunks(
+        self, operation: OperationSpan, cancellation: Cancellation
+    ) -> AsyncGenerator[Chunk, None]:
+        scheduler, synthesis = self._scheduler, self._synthesis
+        speaking = scheduler.run(
+            synthesis.speak(operation, cancellation), operation.stage(Stage.QUEUE), cancellation
+        )
+        encoding = synthesis.encoding(operation)
+        try:
+            async with aclosing(speaking):
+                async for spoken in speaking:
+                    yield await scheduler.aside(encoding.encode, spoken)
+            yield await scheduler.aside(encoding.finish)
+        finally:
+            await scheduler.aside(encoding.close)
 
     async def _stream(
         self, scope: Scope, chunks: AsyncIterator[Chunk], operation: OperationSpan, send: Send

@@ -9,7 +9,8 @@ from fastapi import Depends, Request
 from service.config import Settings
 from service.engines.registry import ModelRegistry
 from service.scheduling.scheduler import Scheduler
-from service.speech.synthesis import LoudnessBook, SpeechLimits
+from service.speech.loudness import LoudnessBook
+from service.speech.synthesis import SpeechLimits
 from telemetry.setup import Telemetry
 from telemetry.system import System
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextvars
-from collections.abc import AsyncGenerator, Generator, Iterator
+import functools
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, TypeVar
@@ -32,6 +33,7 @@ class Scheduler:
 
     def __init__(self, concurrency: int, max_requests: int) -> None:
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="speech")
+        self._side_threads = ThreadPoolExecutor(concurrency, thread_name_prefix="codec")
         self._turns = asyncio.Semaphore(concurrency)
         self._max_requests = max_requests
         self._requests = 0
@@ -84,12 +86,21 @@ class Scheduler:
             retiring = asyncio.ensure_future(steps.retire(ahead))
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
+            # Whoever waits for the end of the reading waits for the end of the work.
+            await asyncio.shield(retiring)
+
+    async def aside(self, function: Callable[..., Item], *arguments: object) -> Item:
+        """Run something short in a thread beside the engines, such as a codec. It needs no turn."""
+        loop = asyncio.get_running_loop()
+        call = functools.partial(contextvars.copy_context().run, function, *arguments)
+        return await loop.run_in_executor(self._side_threads, call)
 
     async def close(self) -> None:
         """Wait for what is still running, then let the threads go."""
         if self._retiring:
             await asyncio.wait(self._retiring)
         self._threads.shutdown(wait=False)
+        self._side_threads.shutdown(wait=False)
 
 
 class _Steps:

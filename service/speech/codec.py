@@ -18,7 +18,6 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from types import TracebackType
 from typing import Self, cast
 
 import av
@@ -237,9 +236,7 @@ class Encoder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -254,36 +251,8 @@ def _wav_header(sample_rate: int, data_size: int) -> bytes:
     return _WAV_HEADER.pack(b"RIFF", riff_size, b"WAVE", *layout, b"data", min(data_size, _STREAMED_SIZE))
 
 
-class _LinearWriter:
-    """PCM, with or without a WAV header in front."""
-
-    def __init__(self, sample_rate: int, *, wav: bool, streamed: bool) -> None:
-        self._sample_rate = sample_rate
-        self._wav = wav
-        self._streamed = streamed
-        self._ready = bytearray(_wav_header(sample_rate, _STREAMED_SIZE) if wav else b"")
-
-    def write(self, samples: NDArray[np.int16]) -> bytes:
-        self._ready += samples.data
-        return self._take() if self._streamed else b""
-
-    def finish(self) -> bytes:
-        if self._wav and not self._streamed:
-            data_size = len(self._ready) - _WAV_HEADER.size
-            self._ready[: _WAV_HEADER.size] = _wav_header(self._sample_rate, data_size)
-        return self._take()
-
-    def close(self) -> None:
-        self._ready.clear()
-
-    def _take(self) -> bytes:
-        ready = bytes(self._ready)
-        self._ready.clear()
-        return ready
-
-
 class _Pipe:
-    """A file for the muxer that can't seek: what was written is taken once and forgotten."""
+    """A file that can't seek: what was written is taken once and forgotten."""
 
     def __init__(self) -> None:
         self._ready = bytearray()
@@ -296,6 +265,29 @@ class _Pipe:
         ready = bytes(self._ready)
         self._ready.clear()
         return ready
+
+
+class _LinearWriter:
+    """PCM, with or without a WAV header in front."""
+
+    def __init__(self, sample_rate: int, *, wav: bool, streamed: bool) -> None:
+        self._sample_rate = sample_rate
+        self._streamed = streamed
+        self._header_is_due = wav and not streamed
+        self._pipe = _Pipe()
+        if wav and streamed:
+            self._pipe.write(_wav_header(sample_rate, _STREAMED_SIZE))
+
+    def write(self, samples: NDArray[np.int16]) -> bytes:
+        self._pipe.write(samples.tobytes())
+        return self._pipe.take() if self._streamed else b""
+
+    def finish(self) -> bytes:
+        rest = self._pipe.take()
+        return _wav_header(self._sample_rate, len(rest)) + rest if self._header_is_due else rest
+
+    def close(self) -> None:
+        self._pipe.take()
 
 
 class _CompressedWriter:

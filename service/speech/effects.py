@@ -4,18 +4,15 @@ Every stage takes samples with `push` and gives the rest with `flush`, and what 
 how the audio was cut into chunks. Samples are mono float32, shape (n,), nominally -1 to 1.
 """
 
-import math
 from typing import Protocol
 
 import numpy as np
-import pyloudnorm
 import soxr
 from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]
+from service.engines.base import Samples
 
 _NOTHING: Samples = np.zeros(0, dtype=np.float32)
-_GATING_BLOCK = 0.4  # seconds; ITU-R BS.1770-4
 
 
 class Stage(Protocol):
@@ -56,7 +53,7 @@ class Effects:
             self._stages.append(Limiter(target_rate))
 
     def push(self, samples: Samples) -> Samples:
-        samples = _finite(samples)
+        samples = finite(samples)
         for stage in self._stages:
             samples = stage.push(samples)
         return samples
@@ -223,37 +220,7 @@ def silence(seconds: float, rate: int) -> Samples:
     return np.zeros(round(seconds * rate), dtype=np.float32)
 
 
-def loudness_gain(
-    samples: Samples, rate: int, *, target_lufs: float = -24.0, true_peak_dbtp: float = -2.0
-) -> float:
-    """The linear gain that brings audio to a loudness, as EBU R 128 measures it.
-
-    The defaults are those of FFmpeg's loudnorm. A single gain leaves the loudness range as it is.
-
-    Args:
-        samples: all of the audio, or enough of a voice to be typical (some 10 s).
-        rate: sample rate in Hz.
-        target_lufs: integrated loudness to reach (ITU-R BS.1770-4, gated).
-        true_peak_dbtp: the gain never lifts the audio's own true peak above this, at the cost of loudness.
-
-    Returns:
-        A factor above 0; 1 for silence (below the gate of -70 LUFS). Audio shorter than a gating block of
-        0.4 s is measured as one block.
-    """
-    samples = _finite(samples)
-    if not samples.size:
-        return 1.0
-    block = min(_GATING_BLOCK, (samples.size - 0.5) / rate)
-    loudness = pyloudnorm.Meter(rate, block_size=block).integrated_loudness(samples.astype(np.float64))
-    if not math.isfinite(loudness):
-        return 1.0
-    gain = 10 ** ((target_lufs - float(loudness)) / 20)
-    # BS.1770-4, annex 2: the true peak is that of the signal oversampled four times.
-    true_peak = float(np.abs(soxr.resample(samples, rate, 4 * rate)).max())
-    return min(gain, 10 ** (true_peak_dbtp / 20) / true_peak)
-
-
-def _finite(samples: Samples) -> Samples:
+def finite(samples: Samples) -> Samples:
     """The same array if all of it is finite, else a copy with 0 where it is not."""
     if np.isfinite(samples).all():
         return samples

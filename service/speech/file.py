@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import IO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,7 +15,9 @@ from service.engines.base import Cancellation
 from service.engines.registry import ModelRegistry
 from service.errors import EmptyAudio
 from service.speech.codec import audio_format
-from service.speech.synthesis import LoudnessBook, SpeechLimits, SpeechRequest, Synthesis
+from service.speech.loudness import LoudnessBook
+from service.speech.synthesis import Chunk, SpeechLimits, SpeechRequest, Synthesis
+from telemetry.operation import OperationSpan
 from telemetry.spans import Outcome
 
 
@@ -80,14 +83,15 @@ def speak_to_file(request: FileRequest, settings: Settings, console: Console) ->
 def _write(synthesis: Synthesis, output: Path, console: Console) -> FileAnswer:
     operation = synthesis.start()
     outcome = Outcome.ERROR
+    encoding = synthesis.encoding(operation)
     part = NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False)  # noqa: SIM115  # renamed
     try:
         with part, _progress(console) as progress:
             task = progress.add_task("Speaking", total=len(synthesis.request.text))
-            for chunk in synthesis.chunks(operation, Cancellation()):
-                part.write(chunk.data)
-                operation.audio(chunk.seconds, len(chunk.data))
-                progress.advance(task, chunk.characters)
+            for spoken in synthesis.speak(operation, Cancellation()):
+                _put(part, encoding.encode(spoken), operation)
+                progress.advance(task, spoken.characters)
+            _put(part, encoding.finish(), operation)
         if not operation.audio_seconds:
             raise EmptyAudio("The engine made no audio for this text")
         Path(part.name).chmod(0o666 & ~_umask())
@@ -96,8 +100,14 @@ def _write(synthesis: Synthesis, output: Path, console: Console) -> FileAnswer:
     finally:
         with suppress(FileNotFoundError):
             Path(part.name).unlink()
+        encoding.close()
         operation.end(outcome)
     return FileAnswer(operation.audio_seconds, synthesis.voice.name, synthesis.warnings)
+
+
+def _put(file: IO[bytes], chunk: Chunk, operation: OperationSpan) -> None:
+    file.write(chunk.data)
+    operation.audio(chunk.seconds, len(chunk.data))
 
 
 def _progress(console: Console) -> Progress:

@@ -9,23 +9,18 @@ from typing import Final
 import numpy as np
 from opentelemetry.util.types import AttributeValue
 
-from service.engines.base import Cancellation, SpeechEngine, Utterance, Voice
+from service.engines.base import Cancellation, Samples, SpeechEngine, Utterance, Voice
 from service.errors import UnknownVoice
 from service.speech import text
 from service.speech.codec import AudioFormat, Encoder, check_sample_rate
-from service.speech.effects import Effects, loudness_gain, silence
+from service.speech.effects import Effects, silence
+from service.speech.loudness import LoudnessBook
 from service.speech.text import Cleanup
 from telemetry import spans
 from telemetry.operation import OperationSpan
 from telemetry.spans import Stage
 
 MAX_SEED: Final = 2**32 - 1
-
-LOUDNESS_TEXT: Final = (
-    "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. "
-    "It is easy to tell the depth of a well. These days a chicken leg is a rare dish."
-)
-"""What a voice speaks once so that its loudness is known (Harvard sentences, list 1; IEEE 1969)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +55,50 @@ class SpeechLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """Sound at the answer's sample rate, and how many characters of the caller's text it stands for."""
+
+    samples: Samples
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Encoded audio that is ready to leave, and how many seconds of sound went in for it."""
 
     data: bytes
     seconds: float
-    characters: int
 
 
-class LoudnessBook:
-    """The gain that brings each voice to the wanted loudness, measured once a voice."""
+class Encoding:
+    """The codec's side of a synthesis; a stage of its own, so that it can run beside the next piece.
 
-    def __init__(self) -> None:
-        self._gains: dict[tuple[str, str, float], float] = {}
+    Args:
+        operation: whose stage it is.
+    """
+
+    def __init__(self, request: SpeechRequest, sample_rate: int, operation: OperationSpan) -> None:
+        self._encoder = Encoder(request.format, sample_rate, streamed=request.streamed)
+        self._stage = operation.stage(Stage.ENCODE)
         self._lock = Lock()
 
-    def gain(self, model: str, voice: Voice, engine: SpeechEngine, target_lufs: float) -> float:
-        """Linear gain for a voice. The first call for a voice speaks a few sentences."""
-        key = (model, voice.name, target_lufs)
-        if key not in self._gains:
-            spoken = engine.synthesize(Utterance(LOUDNESS_TEXT, voice.name), Cancellation())
-            gain = loudness_gain(np.concatenate(list(spoken)), voice.sample_rate, target_lufs=target_lufs)
-            with self._lock:
-                self._gains.setdefault(key, gain)
-        return self._gains[key]
+    def encode(self, spoken: Spoken) -> Chunk:
+        with self._lock, self._stage:
+            before = self._encoder.seconds
+            data = self._encoder.encode(spoken.samples)
+            return Chunk(data, self._encoder.seconds - before)
+
+    def finish(self) -> Chunk:
+        with self._lock, self._stage:
+            return Chunk(self._encoder.finish(), 0.0)
+
+    def close(self) -> None:
+        """Release the codec; needed where `finish` was not reached, harmless otherwise.
+
+        Waits for an `encode` that another thread is in: its caller may have left in the middle of it.
+        """
+        with self._lock:
+            self._encoder.close()
 
 
 class Synthesis:
@@ -134,15 +149,18 @@ class Synthesis:
             spans.Operation.TEXT_TO_SPEECH, engine=self.engine.kind, model=self.model, attributes=attributes
         )
 
-    def chunks(self, operation: OperationSpan, cancellation: Cancellation) -> Generator[Chunk, None, None]:
-        """Speak, piece by piece; each piece leaves as one chunk, encoded.
+    def encoding(self, operation: OperationSpan) -> Encoding:
+        return Encoding(self.request, self.sample_rate, operation)
+
+    def speak(self, operation: OperationSpan, cancellation: Cancellation) -> Generator[Spoken, None, None]:
+        """Speak, piece by piece; a piece is one step.
 
         Raises:
             EngineFailed: the engine broke.
             Cancelled: `cancellation` was.
         """
         normalize, generate = operation.stage(Stage.NORMALIZE), operation.stage(Stage.GENERATE)
-        effects_stage, encode = operation.stage(Stage.EFFECTS), operation.stage(Stage.ENCODE)
+        effects_stage = operation.stage(Stage.EFFECTS)
         request, voice = self.request, self.voice
         gain: float | None = None
         if request.normalize:
@@ -151,44 +169,38 @@ class Synthesis:
         effects = Effects(
             source_rate=voice.sample_rate, target_rate=self.sample_rate, gain=gain, trim=request.trim
         )
-        pieces = text.pieces(
-            request.text,
-            cleanup=request.cleanup,
-            normalize=request.normalize_text,
-            language=voice.language,
-            first_limit=self._limits.first_piece_characters,
-            limit=self._limits.piece_characters,
-        )
-        with Encoder(request.format, self.sample_rate, streamed=request.streamed) as encoder:
+        with normalize:
+            pieces = text.pieces(
+                request.text,
+                cleanup=request.cleanup,
+                normalize=request.normalize_text,
+                language=voice.language,
+                first_limit=self._limits.first_piece_characters,
+                limit=self._limits.piece_characters,
+            )
+        while True:
+            cancellation.check()
+            with normalize:
+                piece = next(pieces, None)
+            if piece is None:
+                break
+            spoken: list[Samples] = []
+            sounds = self.engine.synthesize(self._utterance(piece.text), cancellation)
             while True:
-                cancellation.check()
-                with normalize:
-                    piece = next(pieces, None)
-                if piece is None:
+                with generate:
+                    samples = next(sounds, None)
+                if samples is None:
                     break
-                before, data = encoder.seconds, bytearray()
-                spoken = self.engine.synthesize(self._utterance(piece.text), cancellation)
-                while True:
-                    with generate:
-                        samples = next(spoken, None)
-                    if samples is None:
-                        break
-                    with effects_stage:
-                        samples = effects.push(samples)
-                    with encode:
-                        data += encoder.encode(samples)
-                if piece.pause_seconds:
-                    with effects_stage:
-                        pause = effects.push(silence(piece.pause_seconds, voice.sample_rate))
-                    with encode:
-                        data += encoder.encode(pause)
-                yield Chunk(bytes(data), encoder.seconds - before, piece.characters)
-            with effects_stage:
-                rest = effects.flush()
-            before = encoder.seconds
-            with encode:
-                tail = encoder.encode(rest) + encoder.finish()
-            yield Chunk(tail, encoder.seconds - before, 0)
+                with effects_stage:
+                    spoken.append(effects.push(samples))
+            if piece.pause_seconds:
+                with effects_stage:
+                    spoken.append(effects.push(silence(piece.pause_seconds, voice.sample_rate)))
+            yield Spoken(_joined(spoken), piece.characters)
+        with effects_stage:
+            rest = effects.flush()
+        if rest.size:
+            yield Spoken(rest, 0)
 
     def _utterance(self, words: str) -> Utterance:
         request = self.request
@@ -202,6 +214,10 @@ class Synthesis:
             cfg_weight=request.cfg_weight,
             reference_audio=request.reference_audio,
         )
+
+
+def _joined(parts: list[Samples]) -> Samples:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
 def _sample_rate(request: SpeechRequest, voice: Voice) -> int:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.speech.effects import Effects, Gain, Limiter, Resampler, Trimmer, loudness_gain, silence
+from service.speech.effects import Effects, Gain, Limiter, Resampler, Trimmer, silence
+from service.speech.loudness import loudness_gain
 
 RATE = 8_000
 CEILING = np.float32(10 ** (-1 / 20))

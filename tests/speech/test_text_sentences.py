@@ -41,6 +41,8 @@ def split(text: str) -> list[str]:
         "It is 6 ft. tall. | Wow.",
         "Smith Inc. bought it. | The end.",
         "Main St. is long.",
+        "He is a rep. | The job is hard.",
+        "ask mr. smith. | he knows.",
         "It was I. | The dog ran.",
         "Take vitamin C. | It helps.",
         "今日は。 | 元気ですか？ | はい！",

@@ -28,8 +28,9 @@ def test_the_limit_itself_is_allowed() -> None:
 
 @pytest.mark.parametrize(
     ("text", "character", "index"),
-    [("ab\x00secret", "U+0000", 2), ("\x1b[31m red", "U+001B", 0), ("a\x7f", "U+007F", 1), ("a\x85b", "U+0085", 1),
-     ("hi \ud83d there", "U+D83D", 3), ("hi \udc00", "U+DC00", 3), ("a\x0bb", "U+000B", 1)],
+    [("ab\x00secret", "U+0000", 2), ("\x1b[31m red", "U+001B", 0), ("a\x7f", "U+007F", 1),
+     ("a\x85b", "U+0085", 1), ("hi \ud83d there", "U+D83D", 3), ("hi \udc00", "U+DC00", 3),
+     ("a\x0bb", "U+000B", 1)],
 )  # fmt: skip
 def test_unspeakable_characters_are_named_but_the_text_is_not(text: str, character: str, index: int) -> None:
     with pytest.raises(InvalidText) as caught:

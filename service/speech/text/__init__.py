@@ -1,7 +1,7 @@
 """Text on its way to an engine: checked, cleaned, normalised, and cut into pieces."""
 
 from service.speech.text.cleanup import Cleanup
-from service.speech.text.numerals import warm
+from service.speech.text.english.numerals import warm
 from service.speech.text.pieces import Piece, pieces
 from service.speech.text.validation import validate
 

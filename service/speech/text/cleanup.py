@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from service.speech.text.lexicon import NUMBERED
+from service.speech.text.english.lexicon import NUMBERED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from service.errors import EmptyText
 from service.speech.text.clauses import cut_position
 from service.speech.text.cleanup import Cleanup, clean_sentence, remove_references
-from service.speech.text.normalization import spoken
+from service.speech.text.english.normalization import spoken
 from service.speech.text.sentences import Ending, sentences
 from service.speech.text.validation import SPEAKABLE_CLASS, is_speakable
 
@@ -50,9 +50,10 @@ def pieces(
 ) -> Iterator[Piece]:
     """Cuts a text into pieces, in order, each made only when it is asked for.
 
-    The first piece is short, so that its audio can leave at once: the first sentence, or its first clause. The
-    others are whole sentences where they fit, else clauses, else as many words as fit. Only runs of more than 32
-    marks that make no sound are shortened (fewer if `first_limit` is below 72).
+    The first piece is short, so that its audio can leave at once: the first sentence, or its first clause.
+    The others are whole sentences where they fit, else clauses, else as many words as fit; a long sentence
+    soon after a short piece is cut at a clause too, so that a player doesn't run dry. Only runs of more than
+    32 marks that make no sound are shortened (fewer if `first_limit` is below 72).
 
     Args:
         text: a text that passed `validate`.

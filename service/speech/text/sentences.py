@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from service.speech.text.lexicon import (
+from service.speech.text.english.lexicon import (
     ENDINGS,
     NUMBERED,
     PHRASES,
@@ -63,8 +63,8 @@ def sentences(text: str) -> Iterator[Sentence]:
 
     A sentence ends at . ! ? or … (with the closing quotes and brackets after it), at the marks of Chinese,
     Japanese, Hindi and Arabic, at an empty line, and at the end of a line that is a heading or a list item.
-    It doesn't end after an abbreviation, an initial, "No." before a number, nor within a number or address. What
-    makes no sound by itself ("* * *") goes with its neighbour. The texts joined are the whole text.
+    It doesn't end after an abbreviation, an initial, "No." before a number, nor within a number or address.
+    What makes no sound by itself ("* * *") goes with its neighbour. The texts joined are the whole text.
     """
     held: tuple[str, Ending] | None = None
     for stretch, ending in _stretches(text):
@@ -129,7 +129,7 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
         return False
     if plain in _AT_END:
         return word[0].isupper() and (plain not in ("st", "a.m", "p.m") or word in SENTENCE_OPENERS)
-    if plain in _BEFORE_NAME:
+    if plain in _BEFORE_NAME and (token[0].isupper() or plain in ("mr", "mrs", "ms", "dr")):
         return False
     if plain in _UNITS:
         return not word[0].islower()

@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from service.speech.text.lexicon import MONTH_NUMBERS, MONTHS, WEEKDAYS
-from service.speech.text.numerals import cardinal, digits, ordinal, time, year
-from service.speech.text.rule import START, Rule, any_of, final_stop, rule
+from service.speech.text.english.lexicon import MONTH_NUMBERS, MONTHS, WEEKDAYS
+from service.speech.text.english.numerals import cardinal, digits, ordinal, time, year
+from service.speech.text.english.rule import START, Rule, any_of, final_stop, rule
 
 _MONTH = rf"(?P<month>{any_of(MONTH_NUMBERS)})\b\.?"
 _DAY = r"(?P<day>3[01]|[12][0-9]|0?[1-9])"
@@ -55,7 +55,7 @@ def _named(match: re.Match[str], day_first: bool) -> str | None:
 def _clock(match: re.Match[str], day_first: bool) -> str | None:
     hour, minute, second = match["hour"] or match["bare"], match["minute"], match["second"]
     meridiem = match["meridiem"]
-    if second:
+    if second and second != "00":
         words = time(f"{hour}:{minute}:{second}")
     elif minute and meridiem and minute == "00":
         words = cardinal(str(int(hour)))
@@ -86,7 +86,8 @@ def _year_range(match: re.Match[str], day_first: bool) -> str | None:
 
 RULES: Final[tuple[Rule, ...]] = (
     rule(
-        rf"{START}(?P<number>[12][0-9]{{3}})-(?P<first>0[1-9]|1[0-2])-(?P<second>0[1-9]|[12][0-9]|3[01])(?P<tee>T(?=[0-9]{{2}}:))?(?![\w-])",
+        rf"{START}(?P<number>[12][0-9]{{3}})-(?P<first>0[1-9]|1[0-2])-(?P<second>0[1-9]|[12][0-9]|3[01])"
+        r"(?:T(?=[0-9]{2}:)|(?![\w-]))",
         _numeric,
     ),
     rule(
@@ -101,7 +102,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule(rf"{START}{_DAY}(?:st|nd|rd|th)? (?:of )?{_MONTH}(?:,? {_YEAR}{_NO_MORE})?(?!\w)", _named),
     rule(rf"{START}{_MONTH},? {_YEAR}{_NO_MORE}", _named),
     rule(
-        rf"{START}(?:(?P<hour>2[0-3]|[01]?[0-9]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9]))?(?![:\d])"
+        r"(?<![^\W_T])(?:(?P<hour>2[0-3]|[01]?[0-9]):(?P<minute>[0-5][0-9])(?::(?P<second>[0-5][0-9]))?(?![:\d])"
         r"|(?P<bare>1[0-2]|0?[1-9])(?=\s?[aApP]\.?[mM]))"
         r"(?:\s?(?P<meridiem>[ap]\.m\.|[ap]m\b|[AP]\.M\.|[AP]M\b))?",
         _clock,

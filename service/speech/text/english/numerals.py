@@ -1,8 +1,8 @@
 """Numbers in words, by WeTextProcessing's English grammar (the `wetext` package, which brings its grammars).
 
-The grammar is asked for one number, ordinal, fraction or time at a time, never for a sentence: of sentences it
-escapes quotes, glues initials together, and fails on signs it doesn't know and on two blanks in a row. Where its
-answers are known to be wrong, the functions below put them right.
+The grammar is asked for one number, ordinal, fraction or time at a time, never for a sentence: in those it
+escapes quotes, glues initials together, and fails on signs it doesn't know and on two blanks in a row. Where
+its answers are known to be wrong, the functions below put them right.
 """
 
 import re

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from service.speech.text.lexicon import (
+from service.speech.text.english.lexicon import (
     ADDRESS_SIGNS,
     ENDINGS,
     NUMBERED,
@@ -13,11 +13,14 @@ from service.speech.text.lexicon import (
     TITLES,
     word_list,
 )
-from service.speech.text.numerals import cardinal, digits, ordinal
-from service.speech.text.rule import END, START, Rule, any_of, final_stop, rule
+from service.speech.text.english.numerals import cardinal, digits, ordinal
+from service.speech.text.english.rule import END, START, Rule, any_of, final_stop, rule
 
 _DOMAINS = "com|org|net|edu|gov|io|dev|ai|app|co|uk|de|fr|eu|info|ca|au|nl|ch|jp|tv"
-_FILES = "js|ts|py|rs|md|txt|pdf|html|css|json|yaml|yml|toml|csv|xml|zip|exe|wav|mp3|mp4|png|jpg|jpeg|gif|docx|xlsx"
+_FILES = (
+    "js|ts|py|rs|md|txt|pdf|html|css|json|yaml|yml|toml|csv|xml|zip|exe|wav|mp3|mp4|png|jpg|jpeg|gif|"
+    "docx|xlsx"
+)
 _SPELLED = frozenset(word_list("www uk io ai fr eu js ts py rs md tv html css xml pdf csv"))
 _COUNTED = (
     "War|Chapter|Part|Act|Scene|Volume|Book|Section|Article|Title|Phase|Type|Class|Stage|Level|Grade|Figure|Table|"

@@ -58,7 +58,6 @@ NUMBERED: Final = {
     "ch": "chapter",
     "chap": "chapter",
     "sec": "section",
-    "art": "article",
     "eq": "equation",
     "p": "page",
     "pp": "pages",
@@ -305,15 +304,17 @@ ADDRESS_SIGNS: Final = {
 #: Words that open a sentence and hardly ever follow an initial or "U.S." within one.
 SENTENCE_OPENERS: Final = frozenset(
     word_list(
-        "The This That These Those There Then They He She It We You I My His Her Its Our Their A An And But Or So "
-        "If In On At As For From When While Where What Who Why How After Before However Although No Yes Not Now "
-        "Let Some Many Most All Every Each Please Do Does Did Is Are Was Were"
+        "The This That These Those There Then They He She It We You I My His Her Its Our Their A "
+        "An And But Or So If In On At As For From When While Where What Who Why How After Before "
+        "However Although No Yes Not Now Let Some Many Most All Every Each Please Do Does Did Is "
+        "Are Was Were"
     )
 )
 
 #: Names a Roman number after which is an ordinal ("Henry VIII").
 REGNAL_NAMES: Final = word_list(
-    "Henry Louis Charles Edward George William James Richard Elizabeth Mary John Paul Pius Benedict Gregory "
-    "Leo Francis Philip Frederick Catherine Alexander Nicholas Ivan Napoleon Innocent Clement Urban Otto "
-    "Leopold Ferdinand Alfonso Constantine Ramses Ptolemy Wilhelm Friedrich Gustav Christian Peter Robert Harald"
+    "Henry Louis Charles Edward George William James Richard Elizabeth Mary John Paul Pius "
+    "Benedict Gregory Leo Francis Philip Frederick Catherine Alexander Nicholas Ivan Napoleon "
+    "Innocent Clement Urban Otto Leopold Ferdinand Alfonso Constantine Ramses Ptolemy Wilhelm "
+    "Friedrich Gustav Christian Peter Robert Harald"
 )

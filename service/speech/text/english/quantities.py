@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from service.speech.text.lexicon import (
+from service.speech.text.english.lexicon import (
     CURRENCIES,
     CURRENCY_CODES,
     MAGNITUDES,
@@ -11,8 +11,19 @@ from service.speech.text.lexicon import (
     UNITS,
     word_list,
 )
-from service.speech.text.numerals import cardinal, decimal, digits, fraction, ordinal, year
-from service.speech.text.rule import END, MINUS, NUMBER, START, TO, WHOLE, Rule, any_of, preceding_word, rule
+from service.speech.text.english.numerals import cardinal, decimal, digits, fraction, ordinal, year
+from service.speech.text.english.rule import (
+    END,
+    MINUS,
+    NUMBER,
+    START,
+    TO,
+    WHOLE,
+    Rule,
+    any_of,
+    preceding_word,
+    rule,
+)
 
 _SIGN = any_of(CURRENCIES)
 _CODE = any_of(CURRENCY_CODES)
@@ -135,6 +146,8 @@ def _number_words(number: str) -> str:
 
 def _number(match: re.Match[str], day_first: bool) -> str | None:
     number = match["number"]
+    if match.start() and match.string[match.start() - 1] in "0123456789":
+        return digits(number)  # the rest of a number too long to be read at once
     if re.fullmatch(r"1[0-4][0-9]{2}", number) and preceding_word(match) in _YEAR_FOLLOWS:
         return _signed(match, year(number))
     return _signed(match, _number_words(number))
@@ -152,7 +165,7 @@ def _host(match: re.Match[str], day_first: bool) -> str | None:
 
 
 def _operator(match: re.Match[str], day_first: bool) -> str | None:
-    """A sign between two operands (numbers or single letters); elsewhere a hyphen is a dash, a star a bullet."""
+    """A sign between two operands (numbers or single letters); else a hyphen is a dash, a star a bullet."""
     start, end, text = match.start(), match.end(), match.string
     before = re.search(r"(?:(?<!\w)\w|[0-9][\w.,]{0,20}|[)²³%])$", text[max(0, start - 24) : start])
     after = re.match(r"[-−+(√]?(?:[a-zA-Z]{0,3}[²³]|\w(?!\w)|[0-9π.])", text[end : end + 24])
@@ -196,11 +209,12 @@ RULES: Final[tuple[Rule, ...]] = (
         _measure,
     ),
     rule(
-        rf"{START}(?P<base>{NUMBER}|[A-Za-z]{{1,3}})(?:\^(?P<caret>[-−]?[0-9]{{1,9}})|(?P<raised>[⁻⁰¹²³⁴-⁹]{{1,5}})){END}", _power
+        rf"{START}(?P<base>{NUMBER}|[A-Za-z]{{1,3}})(?:\^(?P<caret>[-−]?[0-9]{{1,9}})|(?P<raised>[⁻⁰¹²³⁴-⁹]{{1,5}})){END}",
+        _power,
     ),
     rule(rf"{START}(?P<mantissa>{NUMBER})[eE](?P<exponent>[+-]?[0-9]{{1,3}}){END}", _scientific),
     rule(
-        rf"{START}{MINUS}(?:(?P<whole>[0-9]{{1,9}})\s)?(?P<over>[0-9]{{1,4}})[/⁄](?P<under>[0-9]{{1,4}})(?![\w/])",
+        rf"(?<![\w/]){MINUS}(?:(?P<whole>[0-9]{{1,9}})\s)?(?P<over>[0-9]{{1,4}})[/⁄](?P<under>[0-9]{{1,4}})(?![\w/])",
         _fraction,
     ),
     rule(rf"(?:{START}(?P<whole>[0-9]{{1,9}})\s?)?(?P<sign>[{''.join(_VULGAR)}])", _vulgar),

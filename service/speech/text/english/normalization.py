@@ -1,13 +1,13 @@
 """Reads numbers, dates, money, units, addresses and abbreviations of English as a person would.
 
-One pattern, made of all the rules, finds the tokens that are not plain words. What lies between tokens is passed
-on as it is, so that no plain word can get lost, and so is a token that its rule has no reading for.
+One pattern, made of all the rules, finds the tokens that are not plain words. What lies between tokens is
+passed on as it is, so that no plain word can get lost, and so is a token that no rule has a reading for.
 """
 
 import re
 from collections.abc import Iterator
 
-from service.speech.text import calendar, quantities, words
+from service.speech.text.english import calendar, quantities, words
 
 _RULES = (*words.RULES, *calendar.RULES, *quantities.RULES, *words.SYMBOL_RULES)
 # Group names belong to their rule; in the whole pattern a group's name is its rule's index. No rule starts in
@@ -49,21 +49,24 @@ def spoken(text: str, *, language: str = "en") -> Iterator[tuple[str, int]]:
         return
     day_first = language.casefold()[-2:] in _DAY_FIRST and len(language) > 2
     position = at = 0
+    last = ""  # the character said last, so that words don't run into each other ("B2B")
     while found := _TOKEN.search(text, at):
         token, reading = _read(found, found.lastgroup, day_first) if found.lastgroup else (found, None)
         if reading is None:
             at = found.end() if found.lastgroup is None else found.start() + 1
             if at - position > _STRETCH:
                 yield text[position:at], at - position
-                position = at
+                position, last = at, text[at - 1]
             continue
         if token.start() > position:
             yield text[position : token.start()], token.start() - position
+            last = text[token.start() - 1]
         position = at = token.end()
-        if token.start() and text[token.start() - 1].isalnum() and reading[0].isalnum():
+        if last.isalnum() and reading[0].isalnum():
             reading = f" {reading}"
         if position < len(text) and text[position].isalnum() and reading[-1].isalnum():
             reading = f"{reading} "
+        last = reading[-1]
         yield reading, token.end() - token.start()
     if position < len(text):
         yield text[position:], len(text) - position

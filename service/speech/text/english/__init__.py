@@ -1,0 +1,1 @@
+"""English as it is read aloud: numbers, dates, money, units, addresses and abbreviations."""
