@@ -88,7 +88,9 @@ def show(report: Report, *, as_json: bool) -> None:
     if as_json:
         console.print_json(json.dumps(asdict(report), default=str))
         return
-    table = Table("", "what", "found", "how to get it", title="chatterbox doctor", title_justify="left")
+    table = Table(title="chatterbox doctor", title_justify="left")
+    for heading in ("", "what", "found", "how to get it"):
+        table.add_column(heading, overflow="fold")
     for finding in report.findings:
         mark = "[green]✓[/]" if finding.found is not None else "[red]✗[/]"
         missing = "" if finding.found is not None else finding.remedy
