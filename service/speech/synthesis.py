@@ -169,14 +169,16 @@ class Synthesis:
         effects = Effects(
             source_rate=voice.sample_rate, target_rate=self.sample_rate, gain=gain, trim=request.trim
         )
+        limit = self._limits.piece_characters
         with normalize:
             pieces = text.pieces(
                 request.text,
                 cleanup=request.cleanup,
                 normalize=request.normalize_text,
                 language=voice.language,
-                first_limit=self._limits.first_piece_characters,
-                limit=self._limits.piece_characters,
+                # A short first piece lets a stream begin early; whole answers gain nothing from it.
+                first_limit=self._limits.first_piece_characters if request.streamed else limit,
+                limit=limit,
             )
         while True:
             cancellation.check()
