@@ -1,5 +1,6 @@
 """The one error table, and how each error looks to a caller: problem+json (RFC 9457)."""
 
+import json
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -7,10 +8,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from opentelemetry import trace
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import errors
@@ -67,6 +69,8 @@ ERROR_TABLE: Final[dict[str, ErrorKind]] = {
     )
 }
 
+_NOT_JSON: Final = 'The body is not valid JSON; send an object such as {"text": "Hello"}'
+
 _HTTP_CODES: Final = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -76,7 +80,7 @@ def outcome_of(error: ServiceError) -> Outcome:
 
 def problem(
     scope: Scope, code: str, message: str, detail: dict[str, object], retry_after: float | None
-) -> JSONResponse:
+) -> Response:
     """The answer to a failed request; also notes the failure for telemetry."""
     kind = ERROR_TABLE[code]
     state = request_state(scope)
@@ -95,10 +99,11 @@ def problem(
     if detail:
         content["errors"] = detail
     headers = {} if retry_after is None else {"Retry-After": str(max(1, round(retry_after)))}
-    return JSONResponse(content, kind.status, headers, media_type="application/problem+json")
+    # In ASCII: what the caller sent may hold half a surrogate pair, which UTF-8 can't.
+    return Response(json.dumps(content), kind.status, headers, media_type="application/problem+json")
 
 
-def service_problem(scope: Scope, error: ServiceError) -> JSONResponse:
+def service_problem(scope: Scope, error: ServiceError) -> Response:
     return problem(scope, error.code, error.message, dict(error.detail), error.retry_after)
 
 
@@ -108,7 +113,7 @@ def as_service_error(error: RequestValidationError) -> ServiceError:
     first = found[0]
     where = ".".join(str(part) for part in first["loc"][1:])
     if first["type"] == "json_invalid":
-        return errors.InvalidJson('The body is not valid JSON; send an object such as {"text": "Hello"}')
+        return errors.InvalidJson(_NOT_JSON)
     unknown = [item for item in found if item["type"] == "extra_forbidden"]
     if unknown:
         names = [".".join(str(part) for part in item["loc"][1:])[:80] for item in unknown[:20]]
@@ -128,7 +133,11 @@ def as_service_error(error: RequestValidationError) -> ServiceError:
     ]
     if first["type"] == "missing" and not where:
         return errors.InvalidRequest('The request has no body; send JSON such as {"text": "Hello"}')
-    # The name of a known parameter is ours; where the body is no object at all, there is none.
+    if first["type"] == "model_attributes_type":
+        return errors.InvalidRequest(
+            'The body is no JSON object; send one such as {"text": "Hello"} as Content-Type: application/json'
+        )
+    # The name of a known parameter is ours; where the whole body is wrong, there is none.
     return errors.InvalidRequest(
         f"{where or 'The body'}: {first['msg']}" if len(found) == 1 else "Several parameters are wrong",
         detail={"problems": places},
@@ -164,18 +173,25 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def add_error_handlers(app: FastAPI) -> None:
     """Make every error of the application answer in the one shape."""
 
-    async def on_service_error(request: Request, error: Exception) -> JSONResponse:
+    async def on_service_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)  # noqa: S101  # registered for this class only
         return service_problem(request.scope, error)
 
-    async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    async def on_validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this class only
         return service_problem(request.scope, as_service_error(error))
 
-    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+    async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class only
-        if isinstance(error.__cause__, ServiceError):  # raised while FastAPI read the body
-            return service_problem(request.scope, error.__cause__)
+        cause = error.__cause__  # of a failure while FastAPI read the body
+        if isinstance(cause, ServiceError):
+            return service_problem(request.scope, cause)
+        if isinstance(cause, ClientDisconnect):
+            left = ERROR_TABLE[errors.Cancelled.code]
+            request_state(request.scope).failed(left.outcome, left.code, left.meaning)
+            return Response(status_code=left.status)  # for logs and metrics, nobody reads it
+        if isinstance(cause, (ValueError, RecursionError)):  # no UTF-8, huge numbers, deep nesting
+            return service_problem(request.scope, errors.InvalidJson(_NOT_JSON))
         code = _HTTP_CODES.get(error.status_code, errors.InvalidRequest.code)
         response = problem(request.scope, code, ERROR_TABLE[code].meaning, {}, None)
         response.headers.update(error.headers or {})

@@ -14,7 +14,7 @@ from service.api.audio_response import SpeechAnswer, SpeechResponse
 from service.api.context import CurrentService, Service
 from service.api.errors import problem_responses
 from service.engines.registry import Model
-from service.errors import EngineLoading, InvalidAudio, NotAcceptable, UnsupportedOperation
+from service.errors import EngineLoading, InvalidAudio, NotAcceptable
 from service.speech.codec import FORMATS, audio_format
 from service.speech.synthesis import MAX_SEED, SpeechRequest, Synthesis
 from service.speech.text import Cleanup
@@ -61,7 +61,9 @@ class SpeechBody(BaseModel):
 def _request(body: SpeechBody, service: Service) -> SpeechRequest:
     return SpeechRequest(
         text=body.text,
-        format=audio_format(body.format or service.settings.speech.default_format),
+        format=audio_format(
+            service.settings.speech.default_format if body.format is None else body.format
+        ),
         voice=body.voice,
         sample_rate=body.sample_rate,
         speed=body.speed,
@@ -112,9 +114,16 @@ async def loaded(model: Model) -> None:
     loading = asyncio.wrap_future(model.load())
     done, _ = await asyncio.wait([loading], timeout=LOAD_WAIT_SECONDS)
     if not done:
+        loading.add_done_callback(_ignore_result)
         metrics.REJECTED.labels("engine_loading").inc()
         raise EngineLoading(f"Model {model.name} is still loading", retry_after=LOAD_WAIT_SECONDS)
     loading.result()
+
+
+def _ignore_result(loading: "asyncio.Future[None]") -> None:
+    """Take the result of a future that nobody waits for any more, or asyncio logs its failure as lost."""
+    if not loading.cancelled():
+        loading.exception()
 
 
 @router.post(
@@ -149,8 +158,6 @@ async def speak(request: Request, body: Annotated[SpeechBody, Body()], service: 
     form = _wanted_form(request, body.stream)
     asked = _request(body, service)
     model = service.registry.get(body.model)
-    if "text_to_speech" not in model.engine.capabilities.operations:
-        raise UnsupportedOperation(f"Model {model.name} can't speak; /api/v1/models lists those that can")
     await loaded(model)
     with model.lease() as engine:
         synthesis = Synthesis(asked, model.name, engine, service.limits, service.loudness)

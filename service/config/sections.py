@@ -225,7 +225,7 @@ class SpeechSettings(Section):
         default=-24.0, ge=-50, le=-8, description="Integrated loudness of speech, in LUFS (EBU R 128)."
     )
     piece_characters: int = Field(
-        default=240, ge=60, le=1000, description="Longest piece of text that is synthesised at once."
+        default=160, ge=60, le=1000, description="Longest piece of text that is synthesised at once."
     )
     first_piece_characters: int = Field(
         default=80,

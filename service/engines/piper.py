@@ -219,6 +219,11 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
 
 def _ids(weights: _Weights, utterance: Utterance) -> Iterator[list[int]]:
     """Phoneme ids of each sentence that espeak finds in the text."""
-    for phonemes in weights.voice.phonemize(utterance.text):
-        if phonemes:
-            yield weights.voice.phonemes_to_ids(phonemes)
+    # Piper takes what stands in [[ ]] for phonemes, which a text to speak never is.
+    text = utterance.text.replace("[[", "[ [")
+    try:
+        for phonemes in weights.voice.phonemize(text):
+            if phonemes:
+                yield weights.voice.phonemes_to_ids(phonemes)
+    except Exception as error:
+        raise EngineFailed(f"The piper engine failed ({type(error).__name__})") from error

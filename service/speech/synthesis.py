@@ -49,7 +49,7 @@ class SpeechLimits:
     """The operator's side of a synthesis. Lengths in characters, loudness in LUFS."""
 
     max_text_length: int = 10_000
-    piece_characters: int = 240
+    piece_characters: int = 160
     first_piece_characters: int = 80
     loudness_lufs: float = -24.0
 
