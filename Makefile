@@ -44,8 +44,11 @@ test-long: $(VENV)/.$(TEST_PINS)
 bench: $(VENV)/.test
 	$(BIN)/python -m bench
 
+# What is generated; the tests fail where it differs.
 docs: setup
-	$(BIN)/python -m service.reference
+	$(BIN)/python -m service.config.reference > docs/settings.md
+	$(BIN)/python -m service.api.reference > docs/errors.md
+	for page in metrics spans logs; do $(BIN)/python -m telemetry.reference $$page > docs/$$page.md; done
 
 # Needs uv. No index address is written, so the pins work with any package index.
 pins:

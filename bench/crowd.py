@@ -13,6 +13,10 @@ from bench.client import Client, Spoken
 from bench.servers import Server
 
 
+def clients_named(count: int) -> str:
+    return f"{count} client{'s' if count > 1 else ''}"
+
+
 class Crowd:
     """So many clients of one server, each with a kept connection and a thread.
 
@@ -44,14 +48,19 @@ class Crowd:
                     if not still_before_the_end:
                         return done
                 began = perf_counter()
-                client.speak(text, audio_format, stream=stream)
+                try:
+                    client.speak(text, audio_format, stream=stream)
+                except BaseException:
+                    with lock:
+                        still_before_the_end = 0  # nobody waits for one that has failed
+                    raise
                 ended = perf_counter()
                 if began < end:
                     done += min((end - began) / (ended - began), 1.0)
                 if ended >= end and not passed:
                     passed = True
                     with lock:
-                        still_before_the_end -= 1
+                        still_before_the_end = max(still_before_the_end - 1, 0)
             raise AssertionError("a cycle has no end")
 
         calls = [self._threads.submit(call, client, number) for number, client in enumerate(self._clients)]

@@ -1,4 +1,4 @@
-"""Asks a server for something cheap at a fixed pace, from a process of its own, and notes how long it took."""
+"""Asks a server for something cheap at a fixed pace, from a process of its own, and times it."""
 
 import http.client
 import json

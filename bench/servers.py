@@ -123,7 +123,9 @@ def service(settings: Mapping[str, object] | None = None) -> Iterator[Service]:
         config.write_text(yaml.safe_dump(dict(settings or {})), encoding="utf-8")
         arguments = ("service", "serve", "--port", "0", "--config", str(config))
         with _process(arguments, folder) as (process, output):
-            found = _wait(process, output, lambda: re.search(r"listens on http://\S+:(\d+)", output.read_text()))
+            found = _wait(
+                process, output, lambda: re.search(r"listens on http://\S+:(\d+)", output.read_text())
+            )
             server = Service(process, int(found[1]))
             _wait(process, output, lambda: server.get("/readyz")[0] == 200)
             yield server
@@ -181,12 +183,12 @@ def _process(arguments: tuple[str, ...], folder: Path) -> Iterator[tuple[subproc
 
 def clean_environment() -> dict[str, str]:
     """This process's environment without anything that would configure the service."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("CHATTERBOX_", "OTEL_"))}
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("CHATTERBOX_", "OTEL_"))
+    }
 
 
-def _wait(
-    process: subprocess.Popen[bytes], output: Path, condition: Callable[[], Answer | None]
-) -> Answer:
+def _wait(process: subprocess.Popen[bytes], output: Path, condition: Callable[[], Answer | None]) -> Answer:
     deadline = monotonic() + START_SECONDS
     while not (answer := condition()):
         if process.poll() is not None:

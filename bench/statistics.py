@@ -31,9 +31,7 @@ def paired_ratios(values: Sequence[float], against: Sequence[float]) -> list[flo
     return [value / other for value, other in zip(values, against, strict=True)]
 
 
-def bound(
-    rounds: Sequence[Item], statistic: Callable[[Sequence[Item]], float], *, upper: bool
-) -> float:
+def bound(rounds: Sequence[Item], statistic: Callable[[Sequence[Item]], float], *, upper: bool) -> float:
     """One-sided 95 % bound of a statistic by the percentile bootstrap (Efron, 1979), rounds resampled whole.
 
     Args:

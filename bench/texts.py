@@ -1,4 +1,7 @@
-"""What is spoken: Harvard sentences, list 1 (IEEE Recommended Practice for Speech Quality Measurements, 1969)."""
+"""What is spoken: Harvard sentences, list 1.
+
+From IEEE Recommended Practice for Speech Quality Measurements, 1969.
+"""
 
 import re
 from itertools import cycle

@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.trace import Span
+from starlette.background import BackgroundTask
 
 from service.api import health, models, probes, speech
 from service.api.context import VERSION, Service
@@ -20,9 +20,8 @@ from service.scheduling.scheduler import Scheduler
 from service.speech import text
 from service.speech.file import limits_of
 from service.speech.loudness import LoudnessBook
-from telemetry import spans
 from telemetry.export import ExportSettings
-from telemetry.http import Scope, TelemetryMiddleware
+from telemetry.http import TelemetryMiddleware
 from telemetry.logs import LogSettings
 from telemetry.setup import Telemetry, TelemetrySettings
 from telemetry.system import System, watch_event_loop
@@ -131,17 +130,13 @@ def create_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
 
 def _instrument(app: FastAPI, telemetry: Telemetry) -> None:
     """Let the instrumentation make the server span, and nothing else."""
-
-    def clean(span: Span, scope: Scope) -> None:
-        if span.is_recording() and scope.get("query_string"):
-            span.set_attribute(spans.URL_QUERY, "REDACTED")
-
     FastAPIInstrumentor.instrument_app(
         app,
-        server_request_hook=clean,
         tracer_provider=telemetry.tracer_provider,
         meter_provider=NoOpMeterProvider(),
         # Searched in the whole URL, host included: anchored, or a Host header could switch spans off.
         excluded_urls=",".join(f"^https?://[^/]+{path}$" for path in sorted(UNOBSERVED)),
         exclude_spans=["receive", "send"],
     )
+    # It also wraps background tasks in spans outside our vocabulary.
+    BackgroundTask.__call__ = BackgroundTask._otel_original_call  # type: ignore[attr-defined,method-assign]

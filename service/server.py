@@ -15,6 +15,9 @@ from telemetry.setup import Telemetry
 
 logger = logging.getLogger(__name__)
 
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than the idle time of common proxies (60 s), or they meet connections that are just being closed."""
+
 GRACE_SECONDS: Final = 30
 """How long running requests may go on after SIGTERM."""
 
@@ -60,6 +63,7 @@ def run(settings: Settings) -> int:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )

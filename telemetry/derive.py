@@ -23,12 +23,7 @@ MAX_TIMINGS: Final = 32
 
 _STAGES: Final = {stage.value: stage for stage in Stage}
 
-_OUTCOME_LEVELS: Final = {
-    Outcome.OK: logging.INFO,
-    Outcome.CANCELLED: logging.INFO,
-    Outcome.INVALID: logging.WARNING,
-    Outcome.REJECTED: logging.WARNING,
-}
+_UNEVENTFUL: Final = frozenset({Outcome.OK, Outcome.CANCELLED})
 
 
 @dataclass(slots=True)
@@ -65,7 +60,9 @@ class SpanDeriver(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         parent = trace.get_current_span(parent_context)
         MonotonicSpan.adopt(span, parent)
-        lineage = self._lineages.get(parent.get_span_context().span_id)
+        # A remote parent's id is the caller's word, and could be that of somebody else's span in here.
+        local = isinstance(parent, MonotonicSpan)
+        lineage = self._lineages.get(parent.get_span_context().span_id) if local else None
         if lineage is None:
             lineage = Lineage(REQUEST_ID.get())
         attributes = span.attributes or {}
@@ -99,11 +96,13 @@ class SpanDeriver(SpanProcessor):
 
     def _request_ended(self, span: ReadableSpan, seconds: float, lineage: Lineage) -> None:
         attributes = span.attributes or {}
+        if spans.OUTCOME not in attributes:
+            return  # a path that is not observed, under a Host header that hid it from the instrumentation
         method = str(attributes.get(spans.HTTP_METHOD, "WEBSOCKET"))
         method = method if method in metrics.METHODS else OTHER
         route = str(attributes.get(spans.HTTP_ROUTE, OTHER))
         status = str(attributes.get(spans.HTTP_STATUS, 0))
-        outcome = Outcome(str(attributes.get(spans.OUTCOME, Outcome.ERROR)))
+        outcome = Outcome(str(attributes[spans.OUTCOME]))
         size = _number(attributes.get(spans.HTTP_RESPONSE_SIZE))
         code = attributes.get(spans.ERROR_TYPE)
         metrics.HTTP_DURATION.labels(method, route, status, outcome.value).observe(seconds, _exemplar(span))
@@ -125,8 +124,8 @@ class SpanDeriver(SpanProcessor):
             fields["error_code"] = code
         event(
             logger,
-            _OUTCOME_LEVELS.get(outcome, logging.ERROR),
-            f"Request {'completed' if outcome is Outcome.OK else 'failed'}: {method} {path}",
+            _level(outcome),
+            f"{'Request completed' if outcome is Outcome.OK else 'Request failed'}: {method} {path}",
             fields=fields,
             data={"duration_ms": duration},
             span=span.context,
@@ -175,7 +174,7 @@ class SpanDeriver(SpanProcessor):
         ok = outcome is Outcome.OK
         event(
             logger,
-            _OUTCOME_LEVELS.get(outcome, logging.ERROR),
+            _level(outcome),
             SUCCESS_MESSAGES[operation] if ok else f"{FAILURE_MESSAGES[operation]}: {_cause(span, outcome)}",
             operation=name,
             span=span.context,
@@ -200,6 +199,11 @@ class SpanDeriver(SpanProcessor):
                 span=span.context,
                 request_id=lineage.request_id,
             )
+
+
+def _level(outcome: Outcome) -> int:
+    """ERROR for whatever was not answered as asked, the caller's fault or ours: `docs/logs.md` says why."""
+    return logging.INFO if outcome in _UNEVENTFUL else logging.ERROR
 
 
 def _exemplar(span: ReadableSpan) -> dict[str, str] | None:

@@ -11,7 +11,7 @@ from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
-from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
+from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk._logs.export import (
     BatchLogRecordProcessor,
     LogRecordExporter,
@@ -27,6 +27,8 @@ from telemetry.logs import log_fields
 from telemetry.redact import Redactor
 
 EXPORT_TIMEOUT_SECONDS: Final = 5
+SHUTDOWN_MILLISECONDS: Final = 3000
+"""How long each signal may take to send what is left at the end: no collector holds up a restart."""
 
 _SEVERITIES: Final = {
     "DEBUG": SeverityNumber.DEBUG,
@@ -61,6 +63,11 @@ class ExportSettings:
     def url(self, signal: str) -> str | None:
         """The endpoint for OTLP over HTTP, which has a path a signal (OTLP specification 1.x)."""
         return None if self.endpoint is None else f"{self.endpoint.rstrip('/')}/v1/{signal}"
+
+    def timeout(self, signal: str) -> float | None:
+        """Seconds for one batch, retries included; None where a standard variable tells."""
+        names = ("OTEL_EXPORTER_OTLP_TIMEOUT", f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT")
+        return None if any(os.environ.get(name) for name in names) else EXPORT_TIMEOUT_SECONDS
 
 
 class CountingSpanExporter(SpanExporter):
@@ -115,13 +122,29 @@ def _count(signal: str, items: int, *, taken: bool) -> None:
 
 
 class CountingBatchSpanProcessor(BatchSpanProcessor):
-    """The SDK's, whose full queue drops the oldest span: that is counted."""
+    """The SDK's, whose full queue drops the oldest span: that is counted. Its shutdown has a bound."""
 
     def on_end(self, span: ReadableSpan) -> None:
         waiting = self._batch_processor._queue
         if span.context and span.context.trace_flags.sampled and len(waiting) == waiting.maxlen:
             metrics.DROPPED.labels("traces", "queue_full").inc()
         super().on_end(span)
+
+    def shutdown(self) -> None:
+        self._batch_processor.shutdown(SHUTDOWN_MILLISECONDS)
+
+
+class CountingBatchLogProcessor(BatchLogRecordProcessor):
+    """Likewise for log records."""
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        waiting = self._batch_processor._queue
+        if len(waiting) == waiting.maxlen:
+            metrics.DROPPED.labels("logs", "queue_full").inc()
+        super().on_emit(log_record)
+
+    def shutdown(self) -> None:
+        self._batch_processor.shutdown(SHUTDOWN_MILLISECONDS)
 
 
 def span_processor(settings: ExportSettings) -> BatchSpanProcessor | None:
@@ -133,11 +156,13 @@ def span_processor(settings: ExportSettings) -> BatchSpanProcessor | None:
         exporter = HttpSpanExporter(
             endpoint=settings.url("traces"),
             headers=dict(settings.headers) or None,
-            timeout=EXPORT_TIMEOUT_SECONDS,
+            timeout=settings.timeout("traces"),
         )
     else:
         exporter = GrpcSpanExporter(
-            endpoint=settings.endpoint, headers=dict(settings.headers) or None, timeout=EXPORT_TIMEOUT_SECONDS
+            endpoint=settings.endpoint,
+            headers=dict(settings.headers) or None,
+            timeout=settings.timeout("traces"),
         )
     return CountingBatchSpanProcessor(CountingSpanExporter(exporter))
 
@@ -151,14 +176,16 @@ def logger_provider(settings: ExportSettings, resource: Resource) -> LoggerProvi
         exporter = HttpLogExporter(
             endpoint=settings.url("logs"),
             headers=dict(settings.headers) or None,
-            timeout=EXPORT_TIMEOUT_SECONDS,
+            timeout=settings.timeout("logs"),
         )
     else:
         exporter = GrpcLogExporter(
-            endpoint=settings.endpoint, headers=dict(settings.headers) or None, timeout=EXPORT_TIMEOUT_SECONDS
+            endpoint=settings.endpoint,
+            headers=dict(settings.headers) or None,
+            timeout=settings.timeout("logs"),
         )
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_log_record_processor(BatchLogRecordProcessor(CountingLogExporter(exporter)))
+    provider.add_log_record_processor(CountingBatchLogProcessor(CountingLogExporter(exporter)))
     return provider
 
 

@@ -14,7 +14,7 @@ from telemetry import metrics, spans
 from telemetry.clock import MonotonicSpan
 from telemetry.derive import SpanDeriver
 from telemetry.logs import REQUEST_ID, event
-from telemetry.redact import PATH_CHARACTERS, USER_AGENT_CHARACTERS, client_address
+from telemetry.redact import PATH_CHARACTERS, USER_AGENT_CHARACTERS, client_address, clipped
 from telemetry.spans import Outcome
 from telemetry.window import milliseconds
 
@@ -26,9 +26,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+REDACTED: Final = "REDACTED"
 REQUEST_ID_PATTERN: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 CLIENT_CLOSED_REQUEST: Final = 499
 """What logs and metrics say where the client left before a status was sent (nginx's number)."""
+
+WEBSOCKET_REFUSED: Final = 403
+"""The status a server sends for a WebSocket that is closed before it was accepted (ASGI specification)."""
 
 STATE_KEY: Final = "telemetry"
 
@@ -111,8 +115,7 @@ class TelemetryMiddleware:
     async def _observe(self, scope: Scope, receive: Receive, send: Send, state: RequestState) -> None:
         span = trace.get_current_span()
         self._deriver.identify(span, state.request_id)
-        span.set_attribute(spans.REQUEST_ID, state.request_id)
-        self._log_start(scope)
+        self._describe(scope, span, state)
         metrics.HTTP_ACTIVE.inc()
 
         async def watched_receive() -> Message:
@@ -123,10 +126,10 @@ class TelemetryMiddleware:
 
         async def observed_send(message: Message) -> None:
             kind = message["type"]
-            if kind == "http.response.start":
+            if kind in ("http.response.start", "websocket.http.response.start"):
                 state.status = message["status"]
                 _add_headers(message, self._headers(span, state))
-            elif kind == "http.response.body":
+            elif kind in ("http.response.body", "websocket.http.response.body"):
                 state.size += len(message.get("body", b""))
                 if not message.get("more_body", False):
                     state.completed = True
@@ -135,6 +138,7 @@ class TelemetryMiddleware:
                 state.status = 101
             elif kind == "websocket.close":
                 state.completed = True
+                state.status = state.status or WEBSOCKET_REFUSED
             await send(message)
 
         failure: BaseException | None = None
@@ -147,12 +151,24 @@ class TelemetryMiddleware:
             metrics.HTTP_ACTIVE.dec()
             _finish(span, state, failure)
 
-    def _log_start(self, scope: Scope) -> None:
+    def _describe(self, scope: Scope, span: trace.Span, state: RequestState) -> None:
+        """Log the start, and bring what the instrumentation noted about the caller to the same measure."""
         method = scope.get("method", "WEBSOCKET")
-        path = scope["path"][:PATH_CHARACTERS]
+        path = clipped(scope["path"], PATH_CHARACTERS)
         headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1")[:PATH_CHARACTERS]
+        host = clipped(headers.get(b"host", b"").decode("latin-1"), PATH_CHARACTERS)
+        user_agent = clipped(headers.get(b"user-agent", b"").decode("latin-1"), USER_AGENT_CHARACTERS)
         client = scope.get("client")
+        address = client_address(client[0] if client else None, self._address_policy)
+        span.set_attribute(spans.REQUEST_ID, state.request_id)
+        span.set_attribute(spans.URL_PATH, path)
+        if scope.get("query_string"):
+            span.set_attribute(spans.URL_QUERY, REDACTED)
+        if user_agent:
+            span.set_attribute(spans.USER_AGENT, user_agent)
+        if client and self._address_policy != "full":
+            span.set_attribute(spans.CLIENT_ADDRESS, address or REDACTED)
+            span.set_attribute(spans.CLIENT_PORT, 0)
         event(
             logger,
             logging.INFO,
@@ -160,8 +176,8 @@ class TelemetryMiddleware:
             fields={
                 "method": method,
                 "url": f"{scope.get('scheme', 'http')}://{host}{path}",
-                "client_ip": client_address(client[0] if client else None, self._address_policy),
-                "user_agent": headers.get(b"user-agent", b"").decode("latin-1")[:USER_AGENT_CHARACTERS],
+                "client_ip": address,
+                "user_agent": user_agent,
             },
         )
 
@@ -203,8 +219,7 @@ def _finish(span: trace.Span, state: RequestState, failure: BaseException | None
     span.set_attribute(spans.HTTP_STATUS, state.status)
     span.set_attribute(spans.HTTP_RESPONSE_SIZE, state.size)
     if outcome is not Outcome.OK:
-        code = state.error_code or (type(failure).__qualname__ if failure else f"http_{state.status}")
-        span.set_attribute(spans.ERROR_TYPE, code)
+        span.set_attribute(spans.ERROR_TYPE, state.error_code or _error_code(state, outcome, failure))
         if state.error_message:
             span.set_attribute(spans.ERROR_MESSAGE, state.error_message)
     if outcome in (Outcome.ERROR, Outcome.ABORTED, Outcome.EMPTY):
@@ -212,6 +227,13 @@ def _finish(span: trace.Span, state: RequestState, failure: BaseException | None
     if isinstance(span, MonotonicSpan):
         span.stop()
     span.end()
+
+
+def _error_code(state: RequestState, outcome: Outcome, failure: BaseException | None) -> str:
+    """A code for what the application did not name."""
+    if outcome is Outcome.CANCELLED:
+        return "client_closed_request"
+    return type(failure).__qualname__ if failure else f"http_{state.status}"
 
 
 def _outcome(state: RequestState, failure: BaseException | None) -> Outcome:

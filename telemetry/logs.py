@@ -4,12 +4,15 @@ import json
 import logging
 import os
 import queue
+import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import TextIOWrapper
+from logging import FileHandler
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler, TimedRotatingFileHandler
 from pathlib import Path
 from typing import Final, TextIO
@@ -19,10 +22,14 @@ from opentelemetry import trace
 from telemetry import metrics
 from telemetry.redact import Redactor
 
+logger = logging.getLogger(__name__)
+
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 FILE_MODE: Final = 0o640
-OWN_LOGGERS: Final = frozenset({"service", "telemetry", "uvicorn"})
+OWN_LOGGERS: Final = frozenset({"service", "telemetry"})
+SERVER_LOGGER: Final = "uvicorn"
+EXPORTER_LOGGERS: Final = "opentelemetry.exporter"
 LIBRARY_LEVEL: Final = logging.WARNING
 
 
@@ -117,14 +124,13 @@ def log_fields(record: logging.LogRecord, redactor: Redactor) -> dict[str, objec
 class ContextQueueHandler(QueueHandler):
     """Puts records on a bounded queue with what only the caller's thread knows: its request and span."""
 
-    def __init__(self, records: "queue.Queue[logging.LogRecord]", redactor: Redactor) -> None:
-        super().__init__(records)
-        self._redactor = redactor
-
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        own = record.name.partition(".")[0] in OWN_LOGGERS
-        # A library's arguments can hold spoken text; its template cannot.
-        record.msg = record.getMessage() if own or self._redactor.capture_content else str(record.msg)
+        if _speaks_freely(record):
+            record.msg = record.getMessage()
+        else:
+            # A library's arguments can hold spoken text, and so can the lines below the first: asyncio
+            # puts the exceptions of lost tasks there. The template cannot.
+            record.msg = str(record.msg).partition("\n")[0]
         record.args = None
         if getattr(record, "request_id", None) is None:
             record.request_id = REQUEST_ID.get()
@@ -141,30 +147,73 @@ class ContextQueueHandler(QueueHandler):
             metrics.LOG_RECORDS.labels(record.levelname).inc()
 
 
+def _room(record: logging.LogRecord) -> str:
+    return record.name.partition(".")[0]
+
+
+def _speaks_freely(record: logging.LogRecord) -> bool:
+    """Whether a record's arguments are known to hold nothing private."""
+    return _room(record) in {*OWN_LOGGERS, SERVER_LOGGER} or record.name.startswith(EXPORTER_LOGGERS)
+
+
 def _relevant(record: logging.LogRecord) -> bool:
-    return record.levelno >= LIBRARY_LEVEL or record.name.partition(".")[0] in OWN_LOGGERS
+    if _room(record) == SERVER_LOGGER:
+        # Uvicorn's lines about WebSockets hold the query, and at DEBUG every header and message.
+        return record.levelno >= logging.INFO and "WebSocket" not in str(record.msg)
+    return record.levelno >= LIBRARY_LEVEL or _room(record) in OWN_LOGGERS
 
 
-class _PrivateFile:
+class DrainingListener(QueueListener):
+    """The standard one, which gave up where the queue was full at the end, and died of a broken handler."""
+
+    def enqueue_sentinel(self) -> None:
+        self.queue.put(self._sentinel)  # type: ignore[attr-defined]  # private; the base puts it without waiting
+
+    def handle(self, record: logging.LogRecord) -> None:
+        try:
+            super().handle(record)
+        except Exception:
+            metrics.DROPPED.labels("logs", "write_failed").inc()
+
+
+class _PrivateFile(FileHandler):
     """A log file that others cannot read, whose failures are counted and never break a request."""
 
-    baseFilename: str  # noqa: N815  # the standard library's name
+    _rotation_failed = False
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE)
-        os.fchmod(descriptor, FILE_MODE)
-        return os.fdopen(descriptor, "a", encoding="utf-8")
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # not /dev/stdout
+            os.fchmod(descriptor, FILE_MODE)
+        return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the standard library's name
         metrics.DROPPED.labels("logs", "write_failed").inc()
 
+    @contextmanager
+    def _still_open(self) -> Iterator[None]:
+        """Go on in the same file where rotation fails: a long file is better than a lost line."""
+        try:
+            yield
+        except OSError as error:
+            self.stream = self._open()
+            if not self._rotation_failed:
+                self._rotation_failed = True
+                logger.warning("Log file cannot be rotated: %s", error.strerror)
+        else:
+            self._rotation_failed = False
+
 
 class SizeRotatedFile(_PrivateFile, RotatingFileHandler):
-    pass
+    def doRollover(self) -> None:  # noqa: N802  # the standard library's name
+        with self._still_open():
+            super().doRollover()
 
 
 class DailyRotatedFile(_PrivateFile, TimedRotatingFileHandler):
-    pass
+    def doRollover(self) -> None:  # noqa: N802  # the standard library's name
+        with self._still_open():
+            super().doRollover()
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
@@ -201,9 +250,9 @@ class LogPipeline:
             handler.setFormatter(formatter)
         self._handlers = handlers
         records: queue.Queue[logging.LogRecord] = queue.Queue(settings.queue_size)
-        self._entry = ContextQueueHandler(records, redactor)
+        self._entry = ContextQueueHandler(records)
         self._entry.addFilter(_relevant)
-        self._listener = QueueListener(records, *handlers)
+        self._listener = DrainingListener(records, *handlers)
         self._listener.start()
         root = logging.getLogger()
         root.addHandler(self._entry)
@@ -211,7 +260,7 @@ class LogPipeline:
         logging.captureWarnings(True)
         if problem is not None:
             event(
-                logging.getLogger(__name__),
+                logger,
                 logging.WARNING,
                 f"Log file cannot be written, logging to the console only: {problem.strerror}",
                 fields={"log_file_path": settings.file_path},
@@ -221,4 +270,5 @@ class LogPipeline:
         logging.getLogger().removeHandler(self._entry)
         self._listener.stop()
         for handler in self._handlers:
-            handler.close()
+            with suppress(OSError):  # a full disk, which has been counted
+                handler.close()

@@ -5,6 +5,7 @@ The code, `docs/metrics.md`, dashboards, rules and tests all read this one table
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Final
 
 from prometheus_client import (
@@ -67,7 +68,14 @@ def _family(
 def _counter(
     name: str, purpose: str, unit: str, query: str, labels: Mapping[str, Sequence[str]] | None = None
 ) -> Counter:
-    return Counter(name, purpose, _family("counter", name, purpose, unit, query, labels), registry=REGISTRY)
+    counter = Counter(
+        name, purpose, _family("counter", name, purpose, unit, query, labels), registry=REGISTRY
+    )
+    if labels and not any(value.startswith("<") for values in labels.values() for value in values):
+        # There from the start: a series that begins with its first event has no increase to be seen.
+        for values in product(*labels.values()):
+            counter.labels(*values)
+    return counter
 
 
 def _gauge(
@@ -194,7 +202,7 @@ REJECTED = _counter(
 )
 ENGINE_STATE = _gauge(
     "speech_engine_state",
-    "1 for the state that the model is in.",
+    "One for the state that the model is in, zero for the others.",
     "boolean",
     'speech_engine_state{state="failed"} == 1',
     {"model": CONFIGURED, "state": ("unloaded", "loading", "ready", "failed")},
@@ -262,3 +270,70 @@ _family(
     "service_build_info",
     {"version": ("<version>",), "python": ("<version>",)},
 )
+
+_GENERATION: Final = {"generation": ("0", "1", "2")}
+_COLLECTED: Final = (
+    Family(
+        "process_virtual_memory_bytes",
+        "gauge",
+        "Virtual memory of the process.",
+        "bytes",
+        "process_virtual_memory_bytes",
+    ),
+    Family(
+        "process_resident_memory_bytes",
+        "gauge",
+        "Memory that the process holds.",
+        "bytes",
+        "process_resident_memory_bytes / process_memory_limit_bytes > 0.8",
+    ),
+    Family(
+        "process_start_time_seconds",
+        "gauge",
+        "When the process started, in seconds since the epoch.",
+        "seconds",
+        "time() - process_start_time_seconds",
+    ),
+    Family(
+        "process_cpu_seconds_total",
+        "counter",
+        "CPU time of the process.",
+        "seconds",
+        "rate(process_cpu_seconds_total[5m])",
+    ),
+    Family(
+        "process_open_fds",
+        "gauge",
+        "Open file descriptors.",
+        "descriptors",
+        "process_open_fds / process_max_fds",
+    ),
+    Family("process_max_fds", "gauge", "File descriptors it may open.", "descriptors", "process_max_fds"),
+    Family(
+        "python_gc_objects_collected_total",
+        "counter",
+        "Objects that the garbage collector freed.",
+        "objects",
+        "sum(rate(python_gc_objects_collected_total[5m]))",
+        _GENERATION,
+    ),
+    Family(
+        "python_gc_objects_uncollectable_total",
+        "counter",
+        "Objects that the garbage collector could not free.",
+        "objects",
+        "sum(increase(python_gc_objects_uncollectable_total[1h])) > 0",
+        _GENERATION,
+    ),
+    Family(
+        "python_gc_collections_total",
+        "counter",
+        "Runs of the garbage collector.",
+        "runs",
+        "sum by (generation) (rate(python_gc_collections_total[5m]))",
+        _GENERATION,
+    ),
+)
+"""What prometheus-client's own collectors emit; `telemetry/system.py` registers them."""
+
+CATALOGUE.extend(_COLLECTED)

@@ -1,6 +1,7 @@
 """What stands in a signal for what is private: a length and a keyed hash."""
 
 import hmac
+import ipaddress
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
@@ -50,7 +51,7 @@ class Redactor:
     def exception(
         self, kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
     ) -> dict[str, object]:
-        """Type and stack of an exception; its message, which can hold text, only if content is captured."""
+        """Type and stack of an exception; a preview of its message, which can hold text, if captured."""
         frames = []
         while traceback is not None:
             code = traceback.tb_frame.f_code
@@ -58,7 +59,7 @@ class Redactor:
             traceback = traceback.tb_next
         described: dict[str, object] = {"type": kind.__qualname__, "stack": frames[-30:]}
         if self.capture_content and error is not None:
-            described["message"] = str(error)[:1000]
+            described["message"] = self.text(str(error))
         return described
 
 
@@ -68,6 +69,16 @@ def client_address(address: str | None, policy: str) -> str | None:
         return None
     if policy == "full":
         return address
-    if ":" in address:
-        return ":".join(address.split(":")[:3]) + "::"
-    return ".".join([*address.split(".")[:3], "0"])
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:  # a Unix socket's, say
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        parsed = parsed.ipv4_mapped or ipaddress.IPv6Address(int(parsed))  # without its zone
+    bits = 24 if parsed.version == 4 else 48
+    return str(ipaddress.ip_network((parsed, bits), strict=False).network_address)
+
+
+def clipped(value: str, limit: int) -> str:
+    """What a caller sent, at most `limit` characters of it and none that could steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in value[:limit])

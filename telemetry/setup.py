@@ -4,20 +4,17 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import AlwaysRecordSampler, ParentBasedTraceIdRatio
 
 from telemetry import metrics
 from telemetry.derive import SpanDeriver
 from telemetry.export import ExportSettings, OtlpLogHandler, logger_provider, span_processor
 from telemetry.logs import LogPipeline, LogSettings
 from telemetry.redact import Redactor
-
-FLUSH_MILLISECONDS: Final = 3000
+from telemetry.sampling import RecordingSampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +52,7 @@ class Telemetry:
         self.logs = LogPipeline(settings.logs, self.redactor, extra)
         self._tracer_provider: TracerProvider | None = None
         if settings.enabled:
-            # Whatever would be dropped is recorded and not exported: metrics must not depend on sampling.
-            sampler = AlwaysRecordSampler(ParentBasedTraceIdRatio(settings.sample_ratio))
+            sampler = RecordingSampler(settings.sample_ratio)
             self._tracer_provider = TracerProvider(sampler, resource, shutdown_on_exit=False)
             self._tracer_provider.add_span_processor(self.deriver)
             exporter = span_processor(settings.export)
@@ -72,9 +68,7 @@ class Telemetry:
     def shutdown(self) -> None:
         """Send what is waiting, within a bound, and close everything."""
         if self._tracer_provider is not None:
-            self._tracer_provider.force_flush(FLUSH_MILLISECONDS)
             self._tracer_provider.shutdown()
         self.logs.stop()
         if self._logger_provider is not None:
-            self._logger_provider.force_flush(FLUSH_MILLISECONDS)
             self._logger_provider.shutdown()

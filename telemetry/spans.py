@@ -119,6 +119,10 @@ URL_QUERY: Final = "url.query"
 REQUEST_ID: Final = "request.id"
 ERROR_MESSAGE: Final = "error.message"
 EVENT_STREAM: Final = "speech.event_stream"
+USER_AGENT: Final = "user_agent.original"
+CLIENT_ADDRESS: Final = "client.address"
+CLIENT_PORT: Final = "client.port"
+EXCEPTION_TYPE: Final = "exception.type"
 
 ATTRIBUTE_MEANINGS: Final[Mapping[str, str]] = {
     OPERATION: "what was asked for (closed set)",
@@ -148,4 +152,14 @@ ATTRIBUTE_MEANINGS: Final[Mapping[str, str]] = {
     REQUEST_ID: "X-Request-ID, taken or made",
     ERROR_MESSAGE: "what was wrong, in words that never repeat what the caller sent",
     EVENT_STREAM: "the answer is a stream of events, whose length says nothing about speed",
+    USER_AGENT: "the caller's program, 200 characters of what it says",
+    CLIENT_ADDRESS: "the caller's address, as logging.client_address wants it",
+    CLIENT_PORT: "the caller's port; 0 where its address is not kept whole",
+    EXCEPTION_TYPE: "class of an exception, in the event `exception`; its message is never kept",
+    "url.scheme": "http, https, ws or wss",
+    "server.address": "address that the service listens on",
+    "server.port": "port that the service listens on",
+    "network.protocol.version": "version of HTTP",
+    "http.request.method_original": "the method as sent, where it is none of HTTP's own",
+    "user_agent.synthetic.type": "bot or test, where the user agent says so",
 }

@@ -91,14 +91,18 @@ class SpeechResponse(Response):
         self, scope: Scope, chunks: AsyncIterator[Chunk], operation: OperationSpan, send: Send
     ) -> None:
         deliver = operation.stage(Stage.DELIVER)
+        data, seconds = b"", 0.0
         async for chunk in chunks:
-            if not chunk.data:
+            data, seconds = data + chunk.data, seconds + chunk.seconds
+            # A codec may hold audio back, and its header alone is no audio yet.
+            if not data or not (seconds or operation.has_audio):
                 continue
             if not operation.has_audio:
                 await send(self._start(self._facts()))
-            operation.audio(chunk.seconds, len(chunk.data))
+            operation.audio(seconds, len(data))
             with deliver:
-                await send({"type": "http.response.body", "body": chunk.data, "more_body": True})
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            data, seconds = b"", 0.0
         _check_audio(operation)
         operation.end(Outcome.OK)
         await send({"type": "http.response.body", "body": b""})

@@ -100,7 +100,8 @@ def problem(
         content["errors"] = detail
     headers = {} if retry_after is None else {"Retry-After": str(max(1, round(retry_after)))}
     # In ASCII: what the caller sent may hold half a surrogate pair, which UTF-8 can't.
-    return Response(json.dumps(content), kind.status, headers, media_type="application/problem+json")
+    body = json.dumps(content, separators=(",", ":"))
+    return Response(body, kind.status, headers, media_type="application/problem+json")
 
 
 def service_problem(scope: Scope, error: ServiceError) -> Response:
@@ -147,27 +148,31 @@ def as_service_error(error: RequestValidationError) -> ServiceError:
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
+    type: str = Field(description="The code as a URN.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong and the way out.")
     code: str = Field(description="A row of the error table; match on this.")
-    request_id: str
-    trace_id: str | None = None
+    request_id: str = Field(description="The answer's `X-Request-ID`.")
+    trace_id: str | None = Field(None, description="The trace's id, as in `traceresponse`; none for probes.")
     errors: dict[str, Any] | None = Field(None, description="Facts: limits, what is available.")
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What an operation's document says about its errors."""
-    return {
+    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    described: dict[int | str, dict[str, Any]] = {
         status: {
             "description": "; ".join(
                 f"`{kind.code}`: {kind.meaning}" for kind in ERROR_TABLE.values() if kind.status == status
             ),
-            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+            "content": content,
         }
         for status in statuses
     }
+    # Without a default FastAPI documents its own 422, which this service never sends.
+    described["default"] = {"description": "Any other error.", "content": content}
+    return described
 
 
 def add_error_handlers(app: FastAPI) -> None:

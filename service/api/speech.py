@@ -61,9 +61,7 @@ class SpeechBody(BaseModel):
 def _request(body: SpeechBody, service: Service) -> SpeechRequest:
     return SpeechRequest(
         text=body.text,
-        format=audio_format(
-            service.settings.speech.default_format if body.format is None else body.format
-        ),
+        format=audio_format(service.settings.speech.default_format if body.format is None else body.format),
         voice=body.voice,
         sample_rate=body.sample_rate,
         speed=body.speed,
@@ -136,7 +134,7 @@ def _ignore_result(loading: "asyncio.Future[None]") -> None:
             "model": SpeechAnswer,
             "content": {fmt.media_type(24_000).partition(";")[0]: {} for fmt in FORMATS.values()},
         },
-        **problem_responses(400, 404, 413, 415, 500, 503),
+        **problem_responses(400, 404, 406, 413, 415, 500, 503),
     },
 )
 async def speak(request: Request, body: Annotated[SpeechBody, Body()], service: CurrentService) -> Response:

@@ -316,12 +316,8 @@ class TelemetrySettings(Section):
         # Whatever could hold a secret is refused, so that the endpoint can be shown.
         if {"@", "?", "#"} & set(endpoint):
             raise _refuse("should hold no credentials and no query; put keys in telemetry.otlp_headers")
-        if "://" not in endpoint and info.data.get("otlp_protocol") == "grpc":
-            endpoint_url = f"http://{endpoint}"
-        else:
-            endpoint_url = endpoint
         try:
-            parts = urlsplit(endpoint_url)
+            parts = urlsplit(endpoint)
             usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
         except ValueError:
             usable = False

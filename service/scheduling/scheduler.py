@@ -24,7 +24,7 @@ class Scheduler:
     """Runs blocking generators in worker threads, one step a turn, turns first come first served.
 
     A turn is held only while a step is made, never while its result is being delivered, so a slow reader
-    holds up nobody. One step is made ahead of the reader and no more.
+    holds up nobody. From the second on, one step is made ahead of the reader and no more.
 
     Args:
         concurrency: steps that run at once.
@@ -77,9 +77,13 @@ class Scheduler:
         steps = _Steps(self, work, waiting)
         ahead = asyncio.ensure_future(steps.make())
         try:
-            while (item := await ahead) is not _END:
+            # The first result leaves alone: the next step would take the cores that its delivery needs.
+            if (item := await ahead) is not _END:
+                yield item  # type: ignore[misc]  # _END, the only other value, is never passed on
                 ahead = asyncio.ensure_future(steps.make())
-                yield item  # type: ignore[misc]  # _END, the only other value, ends the loop
+                while (item := await ahead) is not _END:
+                    ahead = asyncio.ensure_future(steps.make())
+                    yield item  # type: ignore[misc]
         finally:
             cancellation.cancel()
             ahead.cancel()

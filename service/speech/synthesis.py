@@ -197,7 +197,8 @@ class Synthesis:
                     spoken.append(effects.push(samples))
             if piece.pause_seconds:
                 with effects_stage:
-                    spoken.append(effects.push(silence(piece.pause_seconds, voice.sample_rate)))
+                    pause = piece.pause_seconds / (request.speed or 1.0)
+                    spoken.append(effects.push(silence(pause, voice.sample_rate)))
             yield Spoken(_joined(spoken), piece.characters)
         with effects_stage:
             rest = effects.flush()
