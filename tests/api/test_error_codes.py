@@ -130,8 +130,6 @@ def _a_model_that_takes_long_to_load(server: RunningServer) -> None:
         body = problem(client.post(TTS, json={"text": "Hello", "model": "late"}), "engine_unavailable")
         assert "late.onnx cannot be loaded" in str(body["detail"])
         assert "damaged" in str(body["detail"])
-    # Nobody waited any more for what then failed: that is no error that was lost.
-    assert not any("never retrieved" in str(line["message"]) for line in server.log_lines())
 
 
 def _state(client: httpx.Client, name: str) -> str:

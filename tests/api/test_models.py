@@ -1,13 +1,19 @@
 """Several models: chosen by name, loaded when needed, unloaded when idle, and what one that fails does."""
 
+import asyncio
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from service.api import speech
+from service.config import PiperModel
+from service.engines.registry import ModelRegistry
+from service.errors import EngineLoading, EngineUnavailable
 from tests.api.answers import TTS, heard, problem
-from tests.api.voices import voice
+from tests.api.voices import held_back, voice
 from tests.server import RunningServer, running_server, wait_until
 
 
@@ -147,3 +153,24 @@ def test_nothing_but_failed_models_is_unhealthy(tmp_path: Path) -> None:
         assert f"Voice file {damaged} cannot be loaded" in str(body["detail"])
         assert broken.metric("speech_engine_state", model="only", state="failed") == 1
         assert broken.metric("speech_engine_loads_total", model="only", result="failed") == 1
+
+
+def test_a_load_that_fails_when_nobody_waits_any_more_is_not_logged_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = voice(tmp_path, "late", weights=b"not weights")
+    settings = PiperModel.model_validate({"voices": {"joe": str(path)}, "preload": False, "threads": 1})
+
+    async def main() -> None:
+        registry = ModelRegistry({"late": settings})
+        with held_back(Path(f"{path}.json")), monkeypatch.context() as impatient:
+            impatient.setattr(speech, "LOAD_WAIT_SECONDS", 0.05)
+            with pytest.raises(EngineLoading):
+                await speech.loaded(registry.get("late"))
+        with pytest.raises(EngineUnavailable):
+            await speech.loaded(registry.get("late"))
+        registry.close()
+
+    asyncio.run(main())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
