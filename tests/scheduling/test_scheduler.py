@@ -50,8 +50,8 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until a worker thread has made it true; a bound, so that a failure is no hang."""
-    async with asyncio.timeout(20):
+    """Let the loop turn until a worker thread has made it true."""
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 (a thread can't set an asyncio.Event)
             await asyncio.sleep(0)
 
