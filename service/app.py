@@ -24,7 +24,7 @@ from telemetry.export import ExportSettings
 from telemetry.http import TelemetryMiddleware
 from telemetry.logs import LogSettings
 from telemetry.setup import Telemetry, TelemetrySettings
-from telemetry.system import System, watch_event_loop
+from telemetry.system import System, watch_cpu, watch_event_loop
 
 # Read by the instrumentation when it is imported: the stable names of HTTP attributes.
 os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")
@@ -94,14 +94,18 @@ def create_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
             loudness=LoudnessBook(),
         )
         app.state.service = service
-        watching = asyncio.create_task(watch_event_loop())
+        watching = [
+            asyncio.create_task(watch_event_loop()),
+            asyncio.create_task(watch_cpu(service.system)),
+        ]
         warming = asyncio.create_task(asyncio.to_thread(text.warm))
         service.registry.preload()
         try:
             yield
         finally:
             service.scheduler.draining = True
-            watching.cancel()
+            for watcher in watching:
+                watcher.cancel()
             await warming
             await service.scheduler.close()
             await asyncio.to_thread(service.registry.close)

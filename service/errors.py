@@ -119,12 +119,6 @@ class UnknownVoice(ServiceError):
         )
 
 
-class UnsupportedOperation(ServiceError):
-    """The engine can't do this at all; the message names one that can."""
-
-    code = "unsupported_operation"
-
-
 class Overloaded(ServiceError):
     """More work is waiting than the service takes."""
 

@@ -41,7 +41,8 @@ class Telemetry:
         self.deriver = SpanDeriver(settings.window_minutes, settings.voice_labels)
         resource = Resource.create(
             {
-                "service.name": settings.service_name,
+                # The standard variable is set by whoever deploys, who knows better than a file.
+                "service.name": os.environ.get("OTEL_SERVICE_NAME") or settings.service_name,
                 "service.version": settings.version,
                 "service.instance.id": f"{platform.node()}-{os.getpid()}",
                 **settings.resource,

@@ -14,6 +14,7 @@ from telemetry import metrics
 MEGABYTE: Final = 1024 * 1024
 GIGABYTE: Final = 1024**3
 LAG_INTERVAL_SECONDS: Final = 0.1
+CPU_INTERVAL_SECONDS: Final = 1
 
 _MEMORY_LIMITS: Final = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -86,16 +87,21 @@ class System:
         self._process = psutil.Process()
         self._output_dir = output_dir
         self._temp_dir = temp_dir
-        # The first reading of both is always 0: it only sets the mark for the next.
-        psutil.cpu_percent()
-        self._process.cpu_percent()
+        self._cpu_percent = 0.0
+        self._process_cpu_percent = 0.0
+        self.sample_cpu()
+
+    def sample_cpu(self) -> None:
+        """Read how busy the processors were since the last call; the very first reading is always 0."""
+        self._cpu_percent = psutil.cpu_percent()
+        self._process_cpu_percent = self._process.cpu_percent()
 
     def snapshot(self) -> SystemSnapshot:
         memory = self._process.memory_info()
         disk = shutil.disk_usage(_existing(self._output_dir))
         return SystemSnapshot(
-            cpu_percent=psutil.cpu_percent(),
-            process_cpu_percent=self._process.cpu_percent(),
+            cpu_percent=self._cpu_percent,
+            process_cpu_percent=self._process_cpu_percent,
             rss=memory.rss,
             vms=memory.vms,
             memory_limit=memory_limit(),
@@ -128,3 +134,10 @@ async def watch_event_loop() -> None:
         due = loop.time() + LAG_INTERVAL_SECONDS
         await asyncio.sleep(LAG_INTERVAL_SECONDS)
         metrics.LOOP_LAG.observe(max(loop.time() - due, 0.0))
+
+
+async def watch_cpu(system: System) -> None:
+    """Read the processors' load once a second, until cancelled: shorter spans of time tell nothing."""
+    while True:
+        await asyncio.sleep(CPU_INTERVAL_SECONDS)
+        await asyncio.to_thread(system.sample_cpu)

@@ -30,7 +30,7 @@ class Service:
     loudness: LoudnessBook
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 

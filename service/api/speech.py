@@ -155,6 +155,7 @@ async def speak(request: Request, body: Annotated[SpeechBody, Body()], service: 
     )
     form = _wanted_form(request, body.stream)
     asked = _request(body, service)
+    asked.check(service.limits)
     model = service.registry.get(body.model)
     await loaded(model)
     with model.lease() as engine:

@@ -284,7 +284,9 @@ class TelemetrySettings(Section):
 
     enabled: bool = Field(default=True, description="Record traces and metrics.")
     service_name: str = Field(
-        default="chatterbox-extended", min_length=1, description="`service.name` in OTel."
+        default="chatterbox-extended",
+        min_length=1,
+        description="`service.name` in OTel; `OTEL_SERVICE_NAME` wins.",
     )
     sample_ratio: float = Field(
         default=1.0, ge=0, le=1, description="Share of traces that is exported; metrics count every request."

@@ -32,6 +32,9 @@ WARM_UP_TEXT: Final = "The quick brown fox jumps over the lazy dog, and nobody m
 CALIBRATED_PEAK: Final = 0.7
 """Peak of the warm-up sentence. Piper itself scales every sentence to a peak of 1, which makes the
 loudness jump from one to the next; one gain a voice keeps it steady and leaves room above."""
+LONE_CALLS: Final = 3
+"""Calls in a row that must have been alone before one may take all cores: between two of its requests a busy
+caller seems to be away, and a call that takes all cores then is in everybody's way."""
 LEAST_LENGTH_SCALE: Final = 0.1
 """Every phoneme lasts one frame there, so a voice gets no faster: some 2.3 times its own pace."""
 
@@ -108,6 +111,7 @@ class PiperEngine:
         self._threads = threads or available_cores()
         self._loaded: dict[str, _Weights] = {}
         self._calls = 0
+        self._lone_calls = LONE_CALLS
         self._lock = Lock()
 
     @property
@@ -169,12 +173,15 @@ class PiperEngine:
             cancellation.check()
             with self._lock:
                 self._calls += 1
-                session = weights.wide if self._calls == 1 else weights.narrow
+                if self._calls > 1:
+                    self._lone_calls = 0
+                session = weights.wide if self._lone_calls >= LONE_CALLS else weights.narrow
             try:
                 samples = self._run(weights, session, ids, utterance, cancellation)
             finally:
                 with self._lock:
                     self._calls -= 1
+                    self._lone_calls += not self._calls
             yield np.clip(samples * np.float32(weights.gain), -1.0, 1.0)
 
     def _run(

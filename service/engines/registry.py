@@ -12,6 +12,7 @@ from typing import Final
 from service.config import EngineModel, PiperModel
 from service.engines.base import SpeechEngine
 from service.engines.piper import PiperEngine
+from service.engines.priority import yield_to_others
 from service.errors import EngineLoading, EngineUnavailable, ServiceError, UnknownModel
 from telemetry import metrics
 from telemetry.logs import event
@@ -158,7 +159,7 @@ class ModelRegistry:
     """
 
     def __init__(self, models: Mapping[str, EngineModel], default: str | None = None) -> None:
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
+        self._loader = ThreadPoolExecutor(1, "model-loader", initializer=yield_to_others)
         self.models = {name: Model(name, settings, self._loader) for name, settings in models.items()}
         self.default = default or next(iter(self.models))
 

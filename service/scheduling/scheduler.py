@@ -6,16 +6,16 @@ import functools
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 from service.engines.base import Cancellation
+from service.engines.priority import yield_to_others
 from service.errors import Draining, Overloaded
 from telemetry import metrics
 from telemetry.clock import BusySpan
 
 Item = TypeVar("Item")
-
-_END: Final = object()
 
 RETRY_AFTER_SECONDS: Final = 1
 
@@ -32,8 +32,8 @@ class Scheduler:
     """
 
     def __init__(self, concurrency: int, max_requests: int) -> None:
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="speech")
-        self._side_threads = ThreadPoolExecutor(concurrency, thread_name_prefix="codec")
+        self._threads = ThreadPoolExecutor(concurrency, "speech", initializer=yield_to_others)
+        self._side_threads = ThreadPoolExecutor(concurrency, "codec")
         self._turns = asyncio.Semaphore(concurrency)
         self._max_requests = max_requests
         self._requests = 0
@@ -65,25 +65,31 @@ class Scheduler:
             self._requests -= 1
 
     async def run(
-        self, work: Generator[Item, None, None], waiting: BusySpan, cancellation: Cancellation
+        self, work: Generator[Item, None, Item | None], waiting: BusySpan, cancellation: Cancellation
     ) -> AsyncGenerator[Item, None]:
         """Drive `work` in worker threads.
 
         Args:
-            work: makes one item a step; closed at the end, in any case.
+            work: makes one item a step; closed at the end, in any case. The last item may be returned, which
+                saves the turn in which a generator finds out that there is no more.
             waiting: the queue's span, entered while a step waits for its turn.
             cancellation: cancelled when the reader goes away, so that a step under way stops.
         """
         steps = _Steps(self, work, waiting)
         ahead = asyncio.ensure_future(steps.make())
         try:
+            step = await ahead
             # The first result leaves alone: the next step would take the cores that its delivery needs.
-            if (item := await ahead) is not _END:
-                yield item  # type: ignore[misc]  # _END, the only other value, is never passed on
+            if not step.last:
+                yield step.item
                 ahead = asyncio.ensure_future(steps.make())
-                while (item := await ahead) is not _END:
-                    ahead = asyncio.ensure_future(steps.make())
-                    yield item  # type: ignore[misc]
+                step = await ahead
+            while not step.last:
+                ahead = asyncio.ensure_future(steps.make())
+                yield step.item
+                step = await ahead
+            if step.item is not None:
+                yield step.item
         finally:
             cancellation.cancel()
             ahead.cancel()
@@ -107,17 +113,27 @@ class Scheduler:
         self._side_threads.shutdown(wait=False)
 
 
-class _Steps:
+@dataclass(frozen=True, slots=True)
+class _Step(Generic[Item]):
+    """What one step made; the last one may have made nothing."""
+
+    item: Item
+    last: bool
+
+
+class _Steps(Generic[Item]):
     """The steps of one generator."""
 
-    def __init__(self, scheduler: Scheduler, work: Generator[Item, None, None], waiting: BusySpan) -> None:
+    def __init__(
+        self, scheduler: Scheduler, work: Generator[Item, None, Item | None], waiting: BusySpan
+    ) -> None:
         self._scheduler = scheduler
         self._work = work
         self._waiting = waiting
         self._context = contextvars.copy_context()
-        self._running: asyncio.Future[object] | None = None
+        self._running: asyncio.Future[_Step[Item]] | None = None
 
-    async def make(self) -> object:
+    async def make(self) -> _Step[Item]:
         scheduler = self._scheduler
         metrics.QUEUE_DEPTH.inc()
         try:
@@ -132,16 +148,19 @@ class _Steps:
         # Shielded: a thread can't be stopped, and its turn is not over before it is.
         return await asyncio.shield(self._running)
 
-    def _step(self) -> object:
-        return next(self._work, _END)
+    def _step(self) -> _Step[Item]:
+        try:
+            return _Step(next(self._work), last=False)
+        except StopIteration as stop:
+            return _Step(stop.value, last=True)
 
-    def _give_back(self, step: "asyncio.Future[object]") -> None:
+    def _give_back(self, step: "asyncio.Future[_Step[Item]]") -> None:
         metrics.QUEUE_RUNNING.dec()
         self._scheduler._turns.release()
         if not step.cancelled():
             step.exception()  # retrieved here, since the reader may have left
 
-    async def retire(self, ahead: "asyncio.Future[object]") -> None:
+    async def retire(self, ahead: "asyncio.Future[_Step[Item]]") -> None:
         await asyncio.wait([ahead])
         if self._running is not None and not self._running.done():
             await asyncio.wait([self._running])

@@ -16,7 +16,7 @@ from service.engines.registry import ModelRegistry
 from service.errors import EmptyAudio
 from service.speech.codec import audio_format
 from service.speech.loudness import LoudnessBook
-from service.speech.synthesis import Chunk, SpeechLimits, SpeechRequest, Synthesis
+from service.speech.synthesis import Chunk, SpeechLimits, SpeechRequest, Synthesis, results
 from telemetry.operation import OperationSpan
 from telemetry.spans import Outcome
 
@@ -68,13 +68,15 @@ def speak_to_file(request: FileRequest, settings: Settings, console: Console) ->
         normalize=request.normalize,
         trim=request.trim,
     )
+    limits = limits_of(settings)
+    asked.check(limits)
     registry = ModelRegistry(settings.models, settings.speech.default_model)
     try:
         model = registry.get(request.model)
         with console.status(f"Loading {model.name}"):
             model.load().result()
         with model.lease() as engine:
-            synthesis = Synthesis(asked, model.name, engine, limits_of(settings), LoudnessBook())
+            synthesis = Synthesis(asked, model.name, engine, limits, LoudnessBook())
             return _write(synthesis, request.output, console)
     finally:
         registry.close()
@@ -88,10 +90,9 @@ def _write(synthesis: Synthesis, output: Path, console: Console) -> FileAnswer:
     try:
         with part, _progress(console) as progress:
             task = progress.add_task("Speaking", total=len(synthesis.request.text))
-            for spoken in synthesis.speak(operation, Cancellation()):
+            for spoken in results(synthesis.speak(operation, Cancellation())):
                 _put(part, encoding.encode(spoken), operation)
                 progress.advance(task, spoken.characters)
-            _put(part, encoding.finish(), operation)
         if not operation.audio_seconds:
             raise EmptyAudio("The engine made no audio for this text")
         Path(part.name).chmod(0o666 & ~_umask())

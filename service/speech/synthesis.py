@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from opentelemetry.util.types import AttributeValue
@@ -15,12 +15,24 @@ from service.speech import text
 from service.speech.codec import AudioFormat, Encoder, check_sample_rate
 from service.speech.effects import Effects, silence
 from service.speech.loudness import LoudnessBook
-from service.speech.text import Cleanup
+from service.speech.text import Cleanup, Piece
 from telemetry import spans
 from telemetry.operation import OperationSpan
 from telemetry.spans import Stage
 
+Result = TypeVar("Result")
+
 MAX_SEED: Final = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLimits:
+    """The operator's side of a synthesis. Lengths in characters, loudness in LUFS."""
+
+    max_text_length: int = 10_000
+    piece_characters: int = 160
+    first_piece_characters: int = 80
+    loudness_lufs: float = -24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +55,16 @@ class SpeechRequest:
     cleanup: Cleanup = field(default_factory=Cleanup)
     streamed: bool = False
 
+    def check(self, limits: SpeechLimits) -> None:
+        """Refuse a text that can't be spoken, before anything is loaded for it.
 
-@dataclass(frozen=True, slots=True)
-class SpeechLimits:
-    """The operator's side of a synthesis. Lengths in characters, loudness in LUFS."""
-
-    max_text_length: int = 10_000
-    piece_characters: int = 160
-    first_piece_characters: int = 80
-    loudness_lufs: float = -24.0
+        Raises:
+            EmptyText, TextTooLong, InvalidText: of the text.
+            UnsupportedSampleRate: the format can't hold the asked rate.
+        """
+        text.validate(self.text, max_length=limits.max_text_length)
+        if self.sample_rate is not None:
+            check_sample_rate(self.format, self.sample_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,16 @@ class Spoken:
 
     samples: Samples
     characters: int
+    last: bool = False
+
+    def parted(self, seconds: float, sample_rate: int) -> Iterator["Spoken"]:
+        """The beginning of so many seconds, and the rest."""
+        length = round(seconds * sample_rate)
+        if self.samples.size <= length:
+            yield self
+        else:
+            yield Spoken(self.samples[:length], self.characters)
+            yield Spoken(self.samples[length:], 0, self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +106,16 @@ class Encoding:
         self._lock = Lock()
 
     def encode(self, spoken: Spoken) -> Chunk:
+        """The bytes that are ready to leave; with the last of the sound, all the rest."""
         with self._lock, self._stage:
             before = self._encoder.seconds
             data = self._encoder.encode(spoken.samples)
+            if spoken.last:
+                data += self._encoder.finish()
             return Chunk(data, self._encoder.seconds - before)
 
-    def finish(self) -> Chunk:
-        with self._lock, self._stage:
-            return Chunk(self._encoder.finish(), 0.0)
-
     def close(self) -> None:
-        """Release the codec; needed where `finish` was not reached, harmless otherwise.
+        """Release the codec; needed where the last sound was not reached, harmless otherwise.
 
         Waits for an `encode` that another thread is in: its caller may have left in the middle of it.
         """
@@ -101,17 +123,22 @@ class Encoding:
             self._encoder.close()
 
 
+def results(work: Generator[Result, None, Result]) -> Iterator[Result]:
+    """What a generator yields, and then what it returns."""
+    last = yield from work
+    yield last
+
+
 class Synthesis:
     """Everything that is decided about a request before it is spoken, and then the speaking.
 
     Args:
+        request: what is wanted, checked.
         model: the model's configured name.
         engine: its engine, loaded.
 
     Raises:
-        EmptyText, TextTooLong, InvalidText: of the text.
         UnknownVoice: the engine has no such voice.
-        UnsupportedSampleRate: the format can't hold the asked rate.
     """
 
     def __init__(
@@ -122,7 +149,6 @@ class Synthesis:
         limits: SpeechLimits,
         loudness: LoudnessBook,
     ) -> None:
-        text.validate(request.text, max_length=limits.max_text_length)
         voices = engine.voices
         name = engine.default_voice if request.voice is None else request.voice
         if name not in voices:
@@ -152,58 +178,73 @@ class Synthesis:
     def encoding(self, operation: OperationSpan) -> Encoding:
         return Encoding(self.request, self.sample_rate, operation)
 
-    def speak(self, operation: OperationSpan, cancellation: Cancellation) -> Generator[Spoken, None, None]:
-        """Speak, piece by piece; a piece is one step.
+    def speak(self, operation: OperationSpan, cancellation: Cancellation) -> Generator[Spoken, None, Spoken]:
+        """Speak, piece by piece; a piece is one step, and the last one is returned.
 
         Raises:
             EngineFailed: the engine broke.
             Cancelled: `cancellation` was.
         """
-        normalize, generate = operation.stage(Stage.NORMALIZE), operation.stage(Stage.GENERATE)
-        effects_stage = operation.stage(Stage.EFFECTS)
-        request, voice = self.request, self.voice
-        gain: float | None = None
-        if request.normalize:
-            with operation.stage(Stage.CONDITION):
-                gain = self._loudness.gain(self.model, voice, self.engine, self._limits.loudness_lufs)
-        effects = Effects(
-            source_rate=voice.sample_rate, target_rate=self.sample_rate, gain=gain, trim=request.trim
-        )
-        limit = self._limits.piece_characters
+        normalize, effects_stage = operation.stage(Stage.NORMALIZE), operation.stage(Stage.EFFECTS)
+        effects = self._effects(operation)
         with normalize:
-            pieces = text.pieces(
-                request.text,
-                cleanup=request.cleanup,
-                normalize=request.normalize_text,
-                language=voice.language,
-                # A short first piece lets a stream begin early; whole answers gain nothing from it.
-                first_limit=self._limits.first_piece_characters if request.streamed else limit,
-                limit=limit,
-            )
+            pieces = self._pieces()
+            piece = next(pieces)
         while True:
             cancellation.check()
+            parts = self._sound(piece, effects, operation, cancellation)
             with normalize:
-                piece = next(pieces, None)
-            if piece is None:
+                following = next(pieces, None)
+            if following is None:
                 break
-            spoken: list[Samples] = []
-            sounds = self.engine.synthesize(self._utterance(piece.text), cancellation)
-            while True:
-                with generate:
-                    samples = next(sounds, None)
-                if samples is None:
-                    break
-                with effects_stage:
-                    spoken.append(effects.push(samples))
-            if piece.pause_seconds:
-                with effects_stage:
-                    pause = piece.pause_seconds / (request.speed or 1.0)
-                    spoken.append(effects.push(silence(pause, voice.sample_rate)))
-            yield Spoken(_joined(spoken), piece.characters)
+            yield Spoken(_joined(parts), piece.characters)
+            piece = following
         with effects_stage:
-            rest = effects.flush()
-        if rest.size:
-            yield Spoken(rest, 0)
+            parts.append(effects.flush())
+        return Spoken(_joined(parts), piece.characters, last=True)
+
+    def _effects(self, operation: OperationSpan) -> Effects:
+        gain: float | None = None
+        if self.request.normalize:
+            with operation.stage(Stage.CONDITION):
+                gain = self._loudness.gain(self.model, self.voice, self.engine, self._limits.loudness_lufs)
+        return Effects(
+            source_rate=self.voice.sample_rate,
+            target_rate=self.sample_rate,
+            gain=gain,
+            trim=self.request.trim,
+        )
+
+    def _pieces(self) -> Iterator[Piece]:
+        limit = self._limits.piece_characters
+        return text.pieces(
+            self.request.text,
+            cleanup=self.request.cleanup,
+            normalize=self.request.normalize_text,
+            language=self.voice.language,
+            # A short first piece lets a stream begin early; whole answers gain nothing from it.
+            first_limit=self._limits.first_piece_characters if self.request.streamed else limit,
+            limit=limit,
+        )
+
+    def _sound(
+        self, piece: Piece, effects: Effects, operation: OperationSpan, cancellation: Cancellation
+    ) -> list[Samples]:
+        generate, effects_stage = operation.stage(Stage.GENERATE), operation.stage(Stage.EFFECTS)
+        parts: list[Samples] = []
+        sounds = self.engine.synthesize(self._utterance(piece.text), cancellation)
+        while True:
+            with generate:
+                samples = next(sounds, None)
+            if samples is None:
+                break
+            with effects_stage:
+                parts.append(effects.push(samples))
+        if piece.pause_seconds:
+            with effects_stage:
+                pause = piece.pause_seconds / (self.request.speed or 1.0)
+                parts.append(effects.push(silence(pause, self.voice.sample_rate)))
+        return parts
 
     def _utterance(self, words: str) -> Utterance:
         request = self.request
@@ -226,7 +267,6 @@ def _joined(parts: list[Samples]) -> Samples:
 def _sample_rate(request: SpeechRequest, voice: Voice) -> int:
     """The asked rate, else the voice's own, else the next one above it that the format can hold."""
     if request.sample_rate is not None:
-        check_sample_rate(request.format, request.sample_rate)
         return request.sample_rate
     rates = request.format.sample_rates
     if voice.sample_rate in rates:
