@@ -232,7 +232,7 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     # Threads wait for work awake for so long (onnxruntime #27916). Forever, the default, they take the cores
     # from whoever needs them; not at all, a lone call takes a tenth longer.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "200")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "500")
     # A memory plan is kept for every length of input ever seen, and no two sentences have the same.
     options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
