@@ -1,5 +1,6 @@
 """Serving: the application under uvicorn, from start to the last flush."""
 
+import gc
 import logging
 import socket
 from types import FrameType
@@ -36,6 +37,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What start-up made stays; a collection need not walk through it again and again.
+        gc.freeze()
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             _announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")

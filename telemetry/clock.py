@@ -18,8 +18,8 @@ TRACER_NAME = "chatterbox"
 NANOSECONDS = 1e9
 
 
-def tracer() -> trace.Tracer:
-    return trace.get_tracer(TRACER_NAME)
+TRACER = trace.get_tracer(TRACER_NAME)
+"""Stands for the tracer of the provider that is set up later; made once, since each costs 6 µs."""
 
 
 class MonotonicSpan(_Span):
@@ -120,7 +120,7 @@ class BusySpan:
     def __enter__(self) -> Self:
         with self._lock:
             if self._span is None:
-                self._span = tracer().start_span(self.stage.value, self._parent)
+                self._span = TRACER.start_span(self.stage.value, self._parent)
                 self._entered_at = perf_counter_ns()
                 if isinstance(self._span, MonotonicSpan):
                     self._entered_at = self._span._started_at

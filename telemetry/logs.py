@@ -87,9 +87,12 @@ class JsonFormatter(logging.Formatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(
-            log_fields(record, self._redactor), ensure_ascii=False, separators=(",", ":"), default=str
-        )
+        line: str | None = getattr(record, "line_of_json", None)
+        if line is None:  # console and file write the same line, so it is made once
+            fields = log_fields(record, self._redactor)
+            line = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=str)
+            record.line_of_json = line
+        return line
 
 
 def log_fields(record: logging.LogRecord, redactor: Redactor) -> dict[str, object]:

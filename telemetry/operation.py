@@ -5,7 +5,7 @@ from opentelemetry.trace import StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from telemetry import metrics, spans
-from telemetry.clock import BusySpan, MonotonicSpan, tracer
+from telemetry.clock import TRACER, BusySpan, MonotonicSpan
 from telemetry.spans import Operation, Outcome, Stage
 
 
@@ -21,7 +21,7 @@ class OperationSpan:
     ) -> None:
         self.operation = operation
         self._labels = (operation.value, engine)
-        self.span = tracer().start_span(
+        self.span = TRACER.start_span(
             f"{operation.value} {engine}",
             attributes={
                 spans.OPERATION: operation.value,

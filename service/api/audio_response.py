@@ -79,21 +79,24 @@ class SpeechResponse(Response):
         self, operation: OperationSpan, cancellation: Cancellation
     ) -> AsyncGenerator[Chunk, None]:
         scheduler, synthesis = self._scheduler, self._synthesis
-        speaking = scheduler.run(
-            synthesis.speak(operation, cancellation), operation.stage(Stage.QUEUE), cancellation
-        )
         encoding = synthesis.encoding(operation)
+        sound = synthesis.speak(operation, cancellation)
+        waiting = operation.stage(Stage.QUEUE)
         try:
-            async with aclosing(speaking):
-                opening = synthesis.request.streamed
-                async for spoken in speaking:
-                    for part in (
-                        spoken.parted(OPENING_SECONDS, synthesis.sample_rate) if opening else (spoken,)
-                    ):
-                        yield await scheduler.aside(encoding.encode, part)
-                    opening = False
+            if encoding.light:
+                async with aclosing(scheduler.run(encoding.encoded(sound), waiting, cancellation)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            else:
+                opening = OPENING_SECONDS if synthesis.request.streamed else 0.0
+                async with aclosing(scheduler.run(sound, waiting, cancellation)) as sounds:
+                    async for spoken in sounds:
+                        for part in spoken.parted(opening, synthesis.sample_rate):
+                            yield await scheduler.aside(encoding.encode, part)
+                        opening = 0.0
         finally:
-            await scheduler.aside(encoding.close)
+            if not encoding.finished:
+                await scheduler.aside(encoding.close)
 
     async def _stream(
         self, scope: Scope, chunks: AsyncIterator[Chunk], operation: OperationSpan, send: Send

@@ -109,7 +109,11 @@ async def loaded(model: Model) -> None:
         EngineLoading: it takes longer than a caller should wait.
         EngineUnavailable: it can't be loaded.
     """
-    loading = asyncio.wrap_future(model.load())
+    load = model.load()
+    if load.done():
+        load.result()
+        return
+    loading = asyncio.wrap_future(load)
     done, _ = await asyncio.wait([loading], timeout=LOAD_WAIT_SECONDS)
     if not done:
         loading.add_done_callback(_ignore_result)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, TypeVar
@@ -76,9 +77,9 @@ class Spoken:
     last: bool = False
 
     def parted(self, seconds: float, sample_rate: int) -> Iterator["Spoken"]:
-        """The beginning of so many seconds, and the rest."""
+        """The beginning of so many seconds, and the rest; for no seconds, the whole."""
         length = round(seconds * sample_rate)
-        if self.samples.size <= length:
+        if not 0 < length < self.samples.size:
             yield self
         else:
             yield Spoken(self.samples[:length], self.characters)
@@ -104,6 +105,9 @@ class Encoding:
         self._encoder = Encoder(request.format, sample_rate, streamed=request.streamed)
         self._stage = operation.stage(Stage.ENCODE)
         self._lock = Lock()
+        self.light = request.format.compression is None
+        """Whether the codec costs less than a change of thread."""
+        self.finished = False
 
     def encode(self, spoken: Spoken) -> Chunk:
         """The bytes that are ready to leave; with the last of the sound, all the rest."""
@@ -112,7 +116,18 @@ class Encoding:
             data = self._encoder.encode(spoken.samples)
             if spoken.last:
                 data += self._encoder.finish()
+                self.finished = True
             return Chunk(data, self._encoder.seconds - before)
+
+    def encoded(self, sound: Generator[Spoken, None, Spoken]) -> Generator[Chunk, None, Chunk]:
+        """The same steps, encoded."""
+        with closing(sound):
+            while True:
+                try:
+                    spoken = next(sound)
+                except StopIteration as stop:
+                    return self.encode(stop.value)
+                yield self.encode(spoken)
 
     def close(self) -> None:
         """Release the codec; needed where the last sound was not reached, harmless otherwise.
