@@ -233,7 +233,7 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # Threads wait for work awake for so long (onnxruntime #27916). Forever, the default, they take the cores
     # from whoever needs them; not at all, a lone call takes a tenth longer.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "500")
-    # Work is dealt out in small portions, so that no thread waits long for the other (a fortieth of the time).
+    # Work is dealt out in small portions: no thread waits long for another, which takes a fortieth off.
     options.add_session_config_entry("session.dynamic_block_base", "4")
     # A memory plan is kept for every length of input ever seen, and no two sentences have the same.
     options.enable_mem_pattern = False
