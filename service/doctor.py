@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from service.config import PiperModel, Settings
+from service.config import Effective, PiperModel, Settings
 from service.engines.piper import available_cores, weights_path
 from service.errors import EngineUnavailable
 from telemetry.system import GIGABYTE, MEGABYTE, memory_limit
@@ -41,6 +42,7 @@ class Finding:
 class Report:
     findings: list[Finding]
     settings: dict[str, dict[str, object]]
+    changed: list[str]
     healthy: bool
 
 
@@ -52,10 +54,22 @@ def examine(settings: Settings) -> Report:
             findings += [_voice(name, voice, source) for voice, source in model.voices.items()]
     for label, folder in (("outputs", settings.paths.output_dir), ("logs", settings.paths.logs_dir)):
         findings.append(Finding("folder", label, str(folder.absolute()), "made when it is needed"))
-    effective = {
-        name: {"value": entry.value, "source": entry.source} for name, entry in settings.effective().items()
-    }
-    return Report(findings, effective, all(finding.found is not None for finding in findings))
+    effective, defaults = settings.effective(), Settings().effective()
+    return Report(
+        findings,
+        {name: {"value": entry.value, "source": entry.source} for name, entry in effective.items()},
+        [
+            name
+            for name, entry in effective.items()
+            if name not in defaults or entry.value != defaults[name].value
+        ],
+        all(finding.found is not None for finding in findings),
+    )
+
+
+def _value(settings: Mapping[str, Effective], name: str) -> object:
+    entry = settings.get(name)
+    return None if entry is None else entry.value
 
 
 def _machine() -> Finding:
@@ -99,9 +113,9 @@ def show(report: Report, *, as_json: bool) -> None:
     changed = Table(
         "setting", "value", "from", title="settings that are not the default", title_justify="left"
     )
-    for name, entry in report.settings.items():
-        if entry["source"] != "default":
-            changed.add_row(name, str(entry["value"]), str(entry["source"]))
+    for name in report.changed:
+        entry = report.settings[name]
+        changed.add_row(name, str(entry["value"]), str(entry["source"]))
     if changed.row_count:
         console.print(changed)
     verdict = "[green]Everything that the configured models need is there.[/]"

@@ -3,6 +3,7 @@
 import gc
 import logging
 import socket
+from contextlib import suppress
 from types import FrameType
 from typing import Final
 
@@ -46,10 +47,20 @@ class Server(uvicorn.Server):
 
 def _announce(address: str) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"\n  Chatterbox Extended listens on [bold]{address}[/]\n  Docs:  {address}/docs")
+    console.print(f"\n  Chatterbox Extended listens on [bold]{address}[/], and loads its models: see /readyz")
+    console.print(f"  Docs:  {address}/docs")
     console.print(
         f"  Speak: curl {address}/api/v1/tts -H 'Content-Type: application/json' "
         """-d '{"text": "Hello world!"}' -o hello.wav\n"""
+    )
+
+
+def _explain(settings: Settings) -> None:
+    address = f"{settings.server.host}:{settings.server.port}"
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"\n  The service could not start on {address}; the log above says why. If the address is in use,\n"
+        "  choose another port: --port 7861, or CHATTERBOX_SERVER__PORT=7861\n",
+        style="red",
     )
 
 
@@ -70,8 +81,12 @@ def run(settings: Settings) -> int:
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
-        server.run()
+        with suppress(SystemExit):  # uvicorn's way to say that it could not start
+            server.run()
         event(logger, logging.INFO, "Shutting down application")
-        return 0 if server.started else 1
+        if not server.started:
+            _explain(settings)
+            return 1
+        return 0
     finally:
         telemetry.shutdown()

@@ -106,7 +106,7 @@ def running_server(
         def address() -> str | None:
             if process.poll() is not None:
                 raise RuntimeError(f"The service ended with {process.returncode}: {''.join(output)}")
-            found = re.search(r"listens on (http://\S+)", "".join(output))
+            found = re.search(r"listens on (http://[^\s,]+)", "".join(output))
             return found[1] if found else None
 
         server = RunningServer(wait_until(address) or "", process, folder, output)

@@ -89,6 +89,12 @@ def test_doctor_names_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     assert "no/such/voice.onnx does not exist" in missing[0]["remedy"]
 
 
+def test_doctor_lists_only_settings_that_differ(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("server:\n  port: 7860\n  host: 127.0.0.2\n", encoding="utf-8")
+    done = chatterbox("doctor", "--json", folder=tmp_path)
+    assert json.loads(done.stdout)["changed"] == ["server.host"]
+
+
 def test_a_wrong_setting_stops_every_command(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("server:\n  prot: 1\n", encoding="utf-8")
     for command in (["serve"], ["doctor"], ["speak", "Hello", "-o", "x.wav"]):
@@ -112,4 +118,5 @@ def test_serve_says_when_the_port_is_taken(tmp_path: Path) -> None:
         other.mkdir()
         done = chatterbox("serve", "--port", port, folder=other)
         assert done.returncode != 0
-        assert "address already in use" in done.stdout + done.stderr
+        assert "address already in use" in done.stdout
+        assert "CHATTERBOX_SERVER__PORT" in done.stderr
