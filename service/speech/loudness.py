@@ -63,7 +63,13 @@ class LoudnessBook:
         key = (model, voice.name, target_lufs)
         if key not in self._gains:
             spoken = engine.synthesize(Utterance(LOUDNESS_TEXT, voice.name), Cancellation())
-            gain = loudness_gain(np.concatenate(list(spoken)), voice.sample_rate, target_lufs=target_lufs)
+            # No peak holds the gain back: the limiter behind it takes care of peaks.
+            gain = loudness_gain(
+                np.concatenate(list(spoken)),
+                voice.sample_rate,
+                target_lufs=target_lufs,
+                true_peak_dbtp=math.inf,
+            )
             with self._lock:
                 self._gains.setdefault(key, gain)
         return self._gains[key]

@@ -56,8 +56,8 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     provider.add_span_processor(deriver)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("tests")
-    monkeypatch.setattr("telemetry.clock.tracer", lambda: tracer)
-    monkeypatch.setattr("telemetry.operation.tracer", lambda: tracer)
+    monkeypatch.setattr("telemetry.clock.TRACER", tracer)
+    monkeypatch.setattr("telemetry.operation.TRACER", tracer)
     yield Recorder(tracer, deriver, exporter)
     provider.shutdown()
 
