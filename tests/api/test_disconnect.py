@@ -1,6 +1,7 @@
 """A caller who goes away: the work stops, and it is counted once, as cancelled."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -16,9 +17,20 @@ SHORT_TEXT = LONG_TEXT[:340]
 @pytest.fixture(scope="module", autouse=True)
 def warm(server: RunningServer) -> None:
     """Fill the thread pools, so that a thread more is a thread that was left behind."""
-    with server.client() as client:
-        for audio_format in FORMATS:
-            client.post(TTS, json={"text": "Good morning to you.", "format": audio_format})
+    unchanged, threads = 0, 0.0
+    with server.client() as client, ThreadPoolExecutor(16) as callers:
+
+        def speak(_: int) -> None:
+            client.post(TTS, json={"text": "Good morning to you.", "format": "mp3"}).raise_for_status()
+
+        def look(_: int) -> None:
+            client.get("/api/v1/health").raise_for_status()
+
+        while unchanged < 3:
+            list(callers.map(speak, range(16)))
+            list(callers.map(look, range(16)))
+            before, threads = threads, server.metric("process_threads")
+            unchanged = unchanged + 1 if threads == before else 0
     wait_until(lambda: engine_is_free(server))
 
 
