@@ -18,8 +18,8 @@ from service.engines.piper import available_cores
 from service.engines.registry import ModelRegistry
 from service.scheduling.scheduler import Scheduler
 from service.speech import text
-from service.speech.file import limits_of
 from service.speech.loudness import LoudnessBook
+from service.speech.synthesis import limits_of
 from telemetry.export import ExportSettings
 from telemetry.http import TelemetryMiddleware
 from telemetry.logs import LogSettings

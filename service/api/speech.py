@@ -182,7 +182,6 @@ async def speak(request: Request, body: Annotated[SpeechBody, Body()], service: 
 
 
 def _parameters(body: SpeechBody) -> dict[str, object]:
-    named = body.model_dump(
+    return body.model_dump(
         exclude_unset=True, exclude={"text", "reference_audio", "model", "voice", "format"}
     )
-    return dict(named)

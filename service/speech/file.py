@@ -16,7 +16,7 @@ from service.engines.registry import ModelRegistry
 from service.errors import EmptyAudio
 from service.speech.codec import audio_format
 from service.speech.loudness import LoudnessBook
-from service.speech.synthesis import Chunk, SpeechLimits, SpeechRequest, Synthesis, results
+from service.speech.synthesis import Chunk, SpeechRequest, Synthesis, limits_of, results
 from telemetry.operation import OperationSpan
 from telemetry.spans import Outcome
 
@@ -40,16 +40,6 @@ class FileAnswer:
     seconds: float
     voice: str
     warnings: tuple[str, ...]
-
-
-def limits_of(settings: Settings) -> SpeechLimits:
-    """The operator's side of every synthesis."""
-    return SpeechLimits(
-        max_text_length=settings.api.max_text_length,
-        piece_characters=settings.speech.piece_characters,
-        first_piece_characters=settings.speech.first_piece_characters,
-        loudness_lufs=settings.speech.loudness_lufs,
-    )
 
 
 def speak_to_file(request: FileRequest, settings: Settings, console: Console) -> FileAnswer:

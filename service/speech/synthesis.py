@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 import numpy as np
 from opentelemetry.util.types import AttributeValue
 
+from service.config import Settings
 from service.engines.base import Cancellation, Samples, SpeechEngine, Utterance, Voice
 from service.errors import UnknownVoice
 from service.speech import text
@@ -34,6 +35,16 @@ class SpeechLimits:
     piece_characters: int = 160
     first_piece_characters: int = 80
     loudness_lufs: float = -24.0
+
+
+def limits_of(settings: Settings) -> SpeechLimits:
+    """The operator's side of every synthesis."""
+    return SpeechLimits(
+        max_text_length=settings.api.max_text_length,
+        piece_characters=settings.speech.piece_characters,
+        first_piece_characters=settings.speech.first_piece_characters,
+        loudness_lufs=settings.speech.loudness_lufs,
+    )
 
 
 @dataclass(frozen=True, slots=True)
